@@ -1,0 +1,1 @@
+//! The one Wasmtime configuration that compiler and Keep share.

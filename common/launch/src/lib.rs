@@ -1,0 +1,1 @@
+//! Keep image and shape to launch plan: a pure function.

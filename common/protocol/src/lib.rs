@@ -1,0 +1,1 @@
+//! What client and Keep say to each other over their channel.

@@ -1,0 +1,1 @@
+//! Makes a Keep by its launch plan and serves its gate (untrusted).

@@ -1,0 +1,1 @@
+//! Builds the keep image and carries it.

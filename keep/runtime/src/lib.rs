@@ -1,0 +1,1 @@
+//! App loader, Wasmtime and WASI: the program inside the Keep.

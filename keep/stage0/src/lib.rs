@@ -1,0 +1,1 @@
+//! The measured first stage: copies, hashes and starts the body.

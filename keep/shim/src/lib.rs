@@ -13,6 +13,8 @@ extern crate alloc;
 #[cfg(not(holdfast_keep))]
 extern crate std;
 
+#[cfg(holdfast_keep)]
+pub mod c;
 pub mod errno;
 pub mod object;
 pub mod sync;

@@ -1,28 +1,81 @@
 //! The seam on Rust's standard library, for tests. The channel is a pair of queues that a test holds.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::alloc::Layout;
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant, SystemTime};
+
+use holdfast_gate::{Ending, MAX_VCPUS};
 
 use super::{Interest, Ready, Thread};
 use crate::errno::Errno;
 
+const PAGE: usize = 4096;
+
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-static THREADS: LazyLock<Mutex<HashMap<Thread, std::thread::Thread>>> = LazyLock::new(Mutex::default);
-static NEXT: AtomicU32 = AtomicU32::new(0);
+static THREADS: LazyLock<Mutex<[Option<std::thread::Thread>; MAX_VCPUS as usize]>> =
+    LazyLock::new(|| Mutex::new([const { None }; MAX_VCPUS as usize]));
 
 std::thread_local! {
-    static CURRENT: Thread = {
-        let thread = Thread(NEXT.fetch_add(1, Ordering::Relaxed));
-        THREADS.lock().expect("no panic under this lock").insert(thread, std::thread::current());
-        thread
-    };
+    static CURRENT: Number = Number::take();
+    static ERRNO: Cell<i32> = const { Cell::new(0) };
+}
+
+/// A thread's number, as low as in a Keep; free for another thread when this one ends.
+struct Number(Thread);
+
+impl Number {
+    fn take() -> Self {
+        let mut threads = THREADS.lock().expect("no panic under this lock");
+        let free = threads.iter().position(Option::is_none).expect("tests start few threads");
+        threads[free] = Some(std::thread::current());
+        Self(Thread(free as u32))
+    }
+}
+
+impl Drop for Number {
+    fn drop(&mut self) {
+        THREADS.lock().expect("no panic under this lock")[self.0.0 as usize] = None;
+    }
 }
 
 /// The calling thread.
 pub fn current() -> Thread {
-    CURRENT.with(|thread| *thread)
+    CURRENT.with(|number| number.0)
+}
+
+/// How many threads can run at once.
+pub fn processors() -> u32 {
+    std::thread::available_parallelism().map_or(1, |count| count.get() as u32)
+}
+
+/// The calling thread's `errno`.
+pub fn errno_cell() -> *mut i32 {
+    ERRNO.with(Cell::as_ptr)
+}
+
+/// Fresh zeroed memory, readable and writable: `size` bytes, a multiple of 4096, at an address that is one
+/// too; null if there is none.
+pub fn map_anonymous(size: usize) -> *mut u8 {
+    let Ok(layout) = Layout::from_size_align(size, PAGE) else { return core::ptr::null_mut() };
+    // SAFETY: the layout is not empty; nobody maps nothing.
+    unsafe { std::alloc::alloc_zeroed(layout) }
+}
+
+/// Gives back what [`map_anonymous`] gave, whole.
+///
+/// # Safety
+/// `address` and `size` are those of one mapping, which nothing uses any more.
+pub unsafe fn unmap(address: *mut u8, size: usize) {
+    let layout = Layout::from_size_align(size, PAGE).expect("the mapping was made with it");
+    // SAFETY: allocated by `map_anonymous` with this layout.
+    unsafe { std::alloc::dealloc(address, layout) }
+}
+
+/// The end of the Keep.
+pub fn abort(ending: Ending) -> ! {
+    panic!("{ending}")
 }
 
 /// Sleeps until [`unpark`] or until `deadline` (of [`monotonic_ns`]).
@@ -39,7 +92,8 @@ pub fn park(_interest: Interest, deadline: Option<u64>) -> Ready {
 
 /// Ends the sleep, or the next one, of `thread`.
 pub fn unpark(thread: Thread) {
-    if let Some(thread) = THREADS.lock().expect("no panic under this lock").get(&thread) {
+    let threads = THREADS.lock().expect("no panic under this lock");
+    if let Some(Some(thread)) = threads.get(thread.0 as usize) {
         thread.unpark();
     }
 }

@@ -10,7 +10,10 @@
 //! * [`random`] fills a buffer with secret randomness;
 //! * [`channel_read`], [`channel_write`] — the client's stream, never blocking (`EAGAIN`; park with
 //!   `Interest::CHANNEL_*`), [`channel_shutdown`];
-//! * [`relax`] — called in each turn of a spin.
+//! * [`relax`] — called in each turn of a spin; [`processors`] — how many threads can run at once;
+//! * [`map_anonymous`], [`unmap`] — memory for the heap;
+//! * [`errno_cell`] — the calling thread's `errno`;
+//! * [`abort`] — ends the Keep for a reason.
 
 use core::fmt;
 

@@ -6,4 +6,5 @@
 //!
 //! [`Errno`]: crate::errno::Errno
 
+pub mod alloc;
 pub mod errno;

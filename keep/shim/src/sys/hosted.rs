@@ -1,6 +1,5 @@
 //! The seam on Rust's standard library, for tests. The channel is a pair of queues that a test holds.
 
-use std::alloc::Layout;
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{LazyLock, Mutex};
@@ -10,8 +9,6 @@ use holdfast_gate::{Ending, MAX_VCPUS};
 
 use super::{Interest, Ready, Thread};
 use crate::errno::Errno;
-
-const PAGE: usize = 4096;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 static THREADS: LazyLock<Mutex<[Option<std::thread::Thread>; MAX_VCPUS as usize]>> =
@@ -55,22 +52,25 @@ pub fn errno_cell() -> *mut i32 {
     ERRNO.with(Cell::as_ptr)
 }
 
-/// Fresh zeroed memory, readable and writable: `size` bytes, a multiple of 4096, at an address that is one
-/// too; null if there is none.
+/// Fresh zeroed memory, readable and writable: `size` bytes, a multiple of 4096 above 0, at an address that
+/// is a multiple too; null if there is none.
 pub fn map_anonymous(size: usize) -> *mut u8 {
-    let Ok(layout) = Layout::from_size_align(size, PAGE) else { return core::ptr::null_mut() };
-    // SAFETY: the layout is not empty; nobody maps nothing.
-    unsafe { std::alloc::alloc_zeroed(layout) }
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping where the kernel likes touches no other.
+    let address = unsafe { libc::mmap(core::ptr::null_mut(), size, protection, flags, -1, 0) };
+    if address == libc::MAP_FAILED { core::ptr::null_mut() } else { address.cast() }
 }
 
-/// Gives back what [`map_anonymous`] gave, whole.
+/// Gives back mapped memory, also a part or several neighbours at once.
 ///
 /// # Safety
-/// `address` and `size` are those of one mapping, which nothing uses any more.
+/// `address` and `size` are multiples of 4096, all of it came from [`map_anonymous`], and nothing uses it
+/// any more.
 pub unsafe fn unmap(address: *mut u8, size: usize) {
-    let layout = Layout::from_size_align(size, PAGE).expect("the mapping was made with it");
-    // SAFETY: allocated by `map_anonymous` with this layout.
-    unsafe { std::alloc::dealloc(address, layout) }
+    // SAFETY: as the caller promises.
+    let result = unsafe { libc::munmap(address.cast(), size) };
+    assert_eq!(result, 0, "munmap of a mapping cannot fail");
 }
 
 /// The end of the Keep.

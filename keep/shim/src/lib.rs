@@ -16,6 +16,7 @@ extern crate std;
 #[cfg(holdfast_keep)]
 pub mod c;
 pub mod errno;
+pub mod fs;
 pub mod heap;
 pub mod object;
 pub mod sync;

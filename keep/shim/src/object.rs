@@ -64,6 +64,9 @@ pub trait Object: Any + Send + Sync + fmt::Debug {
         Err(Errno::EINVAL)
     }
 
+    /// `O_APPEND` has been set or cleared (`fcntl(2)`): a file is written at its end, or at its position.
+    fn set_append(&self, _append: bool) {}
+
     /// Which of [`events`] hold now.
     fn ready(&self) -> u32 {
         events::IN | events::OUT

@@ -212,6 +212,10 @@ impl Object for OpenFile {
         Ok(length)
     }
 
+    fn set_append(&self, append: bool) {
+        self.append.store(append, Ordering::Relaxed);
+    }
+
     fn stat(&self) -> Result<Stat, Errno> {
         Ok(self.inode.stat())
     }

@@ -97,8 +97,10 @@ impl FileSystem {
     /// As there.
     pub fn rename(&self, from: At<'_>, to: At<'_>) -> Result<(), Errno> {
         let _names = self.names.lock();
-        let (mut old, mut new) = (Walk::new(&self.root, from)?, Walk::new(&self.root, to)?);
-        let (old_last, new_last) = (old.parent()?, new.parent()?);
+        let mut old = Walk::new(&self.root, from)?;
+        let old_last = old.parent()?;
+        let mut new = Walk::new(&self.root, to)?;
+        let new_last = new.parent()?;
         let (
             Last::Name { name: old_name, slash: old_slash },
             Last::Name { name: new_name, slash: new_slash },

@@ -16,33 +16,26 @@ impl FileSystem {
     /// As there. `EOPNOTSUPP` for `O_TMPFILE`.
     pub fn open(&self, at: At<'_>, flags: i32, mode: u32) -> Result<Arc<OpenFile>, Errno> {
         let has = |flag| flags & flag == flag;
-        let mut follow = !has(libc::O_NOFOLLOW);
-        let _names = self.names.lock();
-        let mut walk = Walk::new(&self.root, at)?;
-        if has(libc::O_PATH) {
-            let inode = walk.find(follow)?.inode;
-            return match inode.kind() {
-                Kind::File | Kind::Symlink if has(libc::O_DIRECTORY) => Err(Errno::ENOTDIR),
-                _ => Ok(OpenFile::path_only(inode)),
-            };
-        }
-        if has(libc::O_TMPFILE) {
-            return Err(Errno::EOPNOTSUPP);
-        }
+        let path_only = has(libc::O_PATH);
+        let create = has(libc::O_CREAT) && !path_only;
+        let exclusive = create && has(libc::O_EXCL);
+        let follow = !has(libc::O_NOFOLLOW) && !exclusive;
         let access = match flags & libc::O_ACCMODE {
+            _ if path_only => Access::NONE,
+            _ if has(libc::O_TMPFILE) => return Err(Errno::EOPNOTSUPP),
+            _ if create && has(libc::O_DIRECTORY) => return Err(Errno::EINVAL),
             libc::O_RDONLY => Access::READ,
             libc::O_WRONLY => Access::WRITE,
             libc::O_RDWR => Access::READ.and(Access::WRITE),
             _ => return Err(Errno::EINVAL),
         };
-        let inode = if has(libc::O_CREAT) {
-            if has(libc::O_DIRECTORY) {
-                return Err(Errno::EINVAL);
-            }
-            let exclusive = has(libc::O_EXCL);
-            follow &= !exclusive;
+        let open = |inode| OpenFile::new(inode, access, has(libc::O_APPEND));
+
+        let _names = self.names.lock();
+        let mut walk = Walk::new(&self.root, at)?;
+        let inode = if create {
             match self.find_or_create(&mut walk, follow, exclusive, mode)? {
-                Place::Created(inode) => return Ok(OpenFile::new(inode, access, has(libc::O_APPEND))),
+                Place::Created(inode) => return Ok(open(inode)),
                 Place::Found(inode) => inode,
             }
         } else {
@@ -50,6 +43,9 @@ impl FileSystem {
         };
         if has(libc::O_DIRECTORY) && inode.kind() != Kind::Directory {
             return Err(Errno::ENOTDIR);
+        }
+        if path_only {
+            return Ok(OpenFile::path_only(inode));
         }
         let truncate = has(libc::O_TRUNC);
         let needed = if truncate { access.and(Access::WRITE) } else { access };
@@ -61,7 +57,7 @@ impl FileSystem {
         if truncate {
             inode.resize(0)?;
         }
-        Ok(OpenFile::new(inode, access, has(libc::O_APPEND)))
+        Ok(open(inode))
     }
 
     /// What `O_CREAT` opens.

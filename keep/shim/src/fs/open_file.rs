@@ -158,9 +158,9 @@ impl OpenFile {
     /// The next names of a directory, at most `limit`, and none at the end.
     ///
     /// # Errors
-    /// `EBADF`: it is not open for reading. `ENOTDIR`.
+    /// `EBADF`: it was opened with `O_PATH`. `ENOTDIR`.
     pub fn entries(&self, limit: usize) -> Result<Vec<Entry>, Errno> {
-        let inode = self.open_for(Access::READ)?;
+        let inode = self.file()?;
         let mut cursor = self.cursor.lock();
         let entries: Vec<Entry> = inode.names(|names, _| {
             if !names.alive {

@@ -33,7 +33,7 @@ pub(super) enum Last {
     DotDot,
     /// A name, perhaps one that does not exist.
     Name {
-        /// At most [`NAME_MAX`] bytes.
+        /// Of any length; [`child`] is where a name becomes too long.
         name: Arc<[u8]>,
         /// Whether slashes follow, so that only a directory will do.
         slash: bool,
@@ -90,7 +90,6 @@ impl<'a> Walk<'a> {
                 (b".", false) => {}
                 (b"..", true) => return Ok(Last::DotDot),
                 (b"..", false) => self.here = parent_of(&self.here)?,
-                (name, _) if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG),
                 (_, true) => return Ok(Last::Name { name: component, slash }),
                 (name, false) => {
                     let next = child(&self.here, name)?.ok_or(Errno::ENOENT)?;
@@ -172,9 +171,10 @@ pub(super) struct Found {
 /// What `name` stands for in `directory`.
 ///
 /// # Errors
-/// `ENOTDIR`.
+/// `ENOTDIR`, `ENAMETOOLONG`.
 pub(super) fn child(directory: &Inode, name: &[u8]) -> Result<Option<Arc<Inode>>, Errno> {
-    directory.names(|names, _| Ok(names.get(name)))
+    directory
+        .names(|names, _| if name.len() > NAME_MAX { Err(Errno::ENAMETOOLONG) } else { Ok(names.get(name)) })
 }
 
 /// Where `..` leads from `directory`.

@@ -32,12 +32,10 @@ pub struct BootInfo {
     pub body_length: u64,
     /// Frequency of the time stamp counter in kHz; 0: not known, the Keep asks for the time instead.
     pub tsc_khz: u64,
-    /// Time stamp counter at the moment of `wall_ns`.
-    pub tsc: u64,
     /// The host's wall clock, nanoseconds since 1970-01-01T00:00:00Z.
     pub wall_ns: u64,
     /// Zero.
-    pub reserved: u64,
+    pub reserved: [u64; 2],
 }
 
 const _: () = assert!(size_of::<BootInfo>() == 64);
@@ -89,7 +87,7 @@ impl BootInfo {
         if self.body_length == 0 || self.body_length > window::MAX_BODY {
             return Err(BootInfoError::Body(self.body_length));
         }
-        if self.reserved != 0 {
+        if self.reserved[0] | self.reserved[1] != 0 {
             return Err(BootInfoError::Reserved);
         }
         Ok(())

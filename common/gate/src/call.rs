@@ -191,6 +191,23 @@ pub enum Answer {
     Refused,
 }
 
+impl Answer {
+    /// The reply that gives this answer to request `sequence`.
+    #[must_use]
+    pub const fn encode(&self, sequence: u64) -> Reply {
+        let (status, first, second) = match *self {
+            Self::Done => (STATUS_OK, 0, 0),
+            Self::Parked { woken, ready } => (STATUS_OK, woken as u64, ready.bits()),
+            Self::Clock { wall_ns, monotonic_ns } => (STATUS_OK, wall_ns, monotonic_ns),
+            Self::Moved(length) => (STATUS_OK, length as u64, 0),
+            Self::WouldBlock => (STATUS_WOULD_BLOCK, 0, 0),
+            Self::Closed => (STATUS_CLOSED, 0, 0),
+            Self::Refused => (STATUS_REFUSED, 0, 0),
+        };
+        Reply { sequence, status, reserved: 0, results: [first, second, 0, 0, 0, 0] }
+    }
+}
+
 /// A reply that no honest host gives. It ends the Keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {

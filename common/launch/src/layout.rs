@@ -40,7 +40,7 @@ pub const PAGE_TABLES: u64 = BASE + 0x18_1000;
 pub const BODY: u64 = BASE + 0x100_0000;
 
 /// The most memory the body may take, with its zero-initialised data.
-pub const BODY_MAX: u64 = 0x400_0000;
+pub const BODY_MAX: u64 = 0x140_0000;
 
 /// Where the window lies.
 pub const WINDOW: u64 = BASE + 0x800_0000;

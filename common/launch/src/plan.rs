@@ -137,8 +137,6 @@ pub struct LaunchPlan {
 pub struct HostFacts {
     /// [`BootInfo::tsc_khz`].
     pub tsc_khz: u64,
-    /// [`BootInfo::tsc`].
-    pub tsc: u64,
     /// [`BootInfo::wall_ns`].
     pub wall_ns: u64,
 }
@@ -165,9 +163,8 @@ impl Shape {
             memory: self.memory,
             body_length: image.body.len() as u64,
             tsc_khz: facts.tsc_khz,
-            tsc: facts.tsc,
             wall_ns: facts.wall_ns,
-            reserved: 0,
+            reserved: [0; 2],
         }
     }
 

@@ -1,7 +1,7 @@
 //! System calls of the process platform. The one file of the image with a `syscall` instruction; the
 //! loader's filter allows the calls that are made here and ends the Keep at any other.
 
-use core::arch::asm;
+use core::arch::{asm, naked_asm};
 
 /// Numbers (`arch/x86/entry/syscalls/syscall_64.tbl` of Linux).
 pub mod number {
@@ -27,22 +27,30 @@ pub const PROT_WRITE: u64 = 2;
 /// Linux's `PROT_EXEC`.
 pub const PROT_EXEC: u64 = 4;
 
+/// The instruction: number and arguments are in the kernel's registers, the result comes in RAX.
+///
+/// # Safety
+/// What the call does to memory must be sound where it is made.
+#[unsafe(naked)]
+pub unsafe extern "C" fn raw() {
+    naked_asm!("syscall", "ret")
+}
+
 /// Makes a system call. The result is Linux's: a value, or the negative error number.
 ///
 /// # Safety
 /// What the call does to memory must be sound where it is made.
-#[inline(never)]
 pub unsafe fn syscall(number: u64, arguments: [u64; 6]) -> i64 {
     let result;
     let [a, b, c, d, e, f] = arguments;
-    // SAFETY: the caller answers for the call; the instruction changes RAX, RCX and R11 only.
+    // SAFETY: the caller answers for the call; it changes RAX, RCX and R11 only.
     unsafe {
         asm!(
-            "syscall",
-            inlateout("rax") number as i64 => result,
+            "call {raw}",
+            raw = sym raw,
+            inlateout("rax") number.cast_signed() => result,
             in("rdi") a, in("rsi") b, in("rdx") c, in("r10") d, in("r8") e, in("r9") f,
             lateout("rcx") _, lateout("r11") _,
-            options(nostack)
         );
     }
     result

@@ -10,7 +10,7 @@ use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region};
 use kvm_ioctls::{Cap, Kvm, VmFd};
 
 pub use memory::Memory;
-pub use vcpu::{Exit, Kick, Vcpu};
+pub use vcpu::{Exit, Kick, Vcpu, install_kick_handler};
 
 /// Why a virtual machine cannot be made or run. At fault is the host.
 #[derive(Debug, thiserror::Error)]

@@ -50,7 +50,7 @@ impl Kick {
 ///
 /// # Errors
 /// The system's.
-pub(crate) fn install_kick_handler() -> io::Result<()> {
+pub fn install_kick_handler() -> io::Result<()> {
     extern "C" fn nothing(_: libc::c_int) {}
     // SAFETY: all-zero is a valid `sigaction`.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
@@ -105,6 +105,15 @@ impl Vcpu {
 
     pub(super) fn tsc_khz(&self) -> u64 {
         self.fd.get_tsc_khz().map_or(0, u64::from)
+    }
+
+    /// The registers, for a message about a vCPU that failed.
+    #[must_use]
+    pub fn regs(&self) -> String {
+        match (self.fd.get_regs(), self.fd.get_sregs()) {
+            (Ok(regs), Ok(sregs)) => format!("rip {:#x} rsp {:#x} cr2 {:#x} cs {:#x}", regs.rip, regs.rsp, sregs.cr2, sregs.cs.selector),
+            _ => "unknown".into(),
+        }
     }
 
     /// Runs the vCPU in the calling thread, always the same one, until it rings.

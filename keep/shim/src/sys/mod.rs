@@ -19,6 +19,11 @@ use core::fmt;
 
 use holdfast_gate::Interest;
 
+#[cfg(holdfast_keep)]
+mod keep;
+#[cfg(holdfast_keep)]
+pub use keep::*;
+
 #[cfg(not(holdfast_keep))]
 mod hosted;
 #[cfg(not(holdfast_keep))]

@@ -17,7 +17,7 @@ const INODE_COST: u64 = 384;
 /// The most names of one file (that of ext4).
 const MAX_LINKS: u32 = 65_000;
 
-/// The number of the device in every [`Stat`].
+/// The number of the device in every [`Stat`]; any would do.
 const DEVICE: u64 = 0x4846;
 
 /// The mode bits that `chmod` sets.
@@ -95,6 +95,21 @@ pub enum Time {
 }
 
 impl Time {
+    /// From the fields of a `timespec`. What lies beyond the years 1677 to 2262 becomes their end.
+    ///
+    /// # Errors
+    /// `EINVAL`: `nanoseconds` is neither below one second nor `UTIME_NOW` or `UTIME_OMIT`.
+    pub const fn from_timespec(seconds: i64, nanoseconds: i64) -> Result<Self, Errno> {
+        match nanoseconds {
+            libc::UTIME_NOW => Ok(Self::Now),
+            libc::UTIME_OMIT => Ok(Self::Keep),
+            0..1_000_000_000 => {
+                Ok(Self::At(seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)))
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
     const fn apply(self, stamp: &mut i64, now: i64) {
         match self {
             Self::Keep => {}

@@ -36,6 +36,9 @@ use crate::sync::Lock;
 /// The permission bits that new files and directories do not get.
 pub const UMASK: u32 = 0o022;
 
+/// The user and the group that own everything.
+pub const OWNER: u32 = 1000;
+
 /// What the Keep's file system may take before [`set_capacity`]: half of the least memory of a Keep.
 const DEFAULT_CAPACITY: u64 = holdfast_gate::boot::MIN_MEMORY / 2;
 

@@ -10,6 +10,9 @@ use crate::{Digest, ProtocolError};
 /// The most directories.
 pub const MAX_DIRECTORIES: usize = 256;
 
+/// The longest compiled application in bytes (1 GiB).
+pub const MAX_APPLICATION: u64 = 1 << 30;
+
 /// All that the application sees of its surroundings. Arguments, variables and all fit in one frame
 /// (256 KiB).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +61,7 @@ pub enum Stdio {
 pub struct Application {
     /// Core module or component.
     pub kind: ApplicationKind,
-    /// Length of the compiled artefact in bytes.
+    /// Length of the compiled artefact in bytes, at most [`MAX_APPLICATION`].
     pub length: u64,
     /// SHA-256 of the compiled artefact.
     pub digest: Digest,
@@ -92,6 +95,22 @@ impl Configuration {
         }
         if self.directories.len() > MAX_DIRECTORIES {
             return Err(ProtocolError::TooMany { what: "directories", limit: MAX_DIRECTORIES });
+        }
+        Ok(())
+    }
+}
+
+impl Application {
+    /// Checks the length.
+    ///
+    /// # Errors
+    /// [`ProtocolError::TooMany`].
+    pub(crate) fn check(&self) -> Result<(), ProtocolError> {
+        if self.length > MAX_APPLICATION {
+            return Err(ProtocolError::TooMany {
+                what: "bytes of compiled application",
+                limit: MAX_APPLICATION as usize,
+            });
         }
         Ok(())
     }

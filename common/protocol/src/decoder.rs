@@ -1,8 +1,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 
-use crate::frame::{self, Frame, HEADER, MAX_FRAME};
-use crate::{ProtocolError, frame::parse_header};
+use crate::ProtocolError;
+use crate::frame::{Frame, HEADER, MAX_FRAME, parse_header};
 
 /// Room for a whole frame behind the part of another.
 const CAPACITY: usize = 2 * MAX_FRAME;
@@ -50,21 +51,38 @@ impl Decoder {
         self.end = self.end.saturating_add(length).min(CAPACITY);
     }
 
+    /// Whether the next frame is there as a whole.
+    ///
+    /// # Errors
+    /// A header that breaks the rules. There is no going on after that.
+    pub fn has_frame(&self) -> Result<bool, ProtocolError> {
+        Ok(self.peek()?.is_some())
+    }
+
     /// Takes the next frame, if it is there as a whole.
     ///
     /// # Errors
     /// A header that breaks the rules. There is no going on after that.
     pub fn frame(&mut self) -> Result<Option<Frame<'_>>, ProtocolError> {
+        let Some((kind, body)) = self.peek()? else {
+            return Ok(None);
+        };
+        self.start = body.end;
+        Ok(self.buffer.get(body).map(|payload| Frame { kind, payload }))
+    }
+
+    /// Kind and place of the next frame's payload.
+    fn peek(&self) -> Result<Option<(u8, Range<usize>)>, ProtocolError> {
         let received = self.buffer.get(self.start..self.end).unwrap_or_default();
         let Some((header, rest)) = received.split_first_chunk::<HEADER>() else {
             return Ok(None);
         };
         let (kind, length) = parse_header(*header)?;
-        let Some(payload) = rest.get(..length) else {
+        if rest.len() < length {
             return Ok(None);
-        };
-        self.start = self.start.saturating_add(frame::HEADER).saturating_add(length);
-        Ok(Some(Frame { kind, payload }))
+        }
+        let body = self.start.saturating_add(HEADER);
+        Ok(Some((kind, body..body.saturating_add(length))))
     }
 
     /// Checks that the stream may end here.

@@ -36,7 +36,9 @@ mod message;
 mod outcome;
 pub mod window;
 
-pub use configuration::{Application, ApplicationKind, Configuration, Directory, MAX_DIRECTORIES, Stdio};
+pub use configuration::{
+    Application, ApplicationKind, Configuration, Directory, MAX_APPLICATION, MAX_DIRECTORIES, Stdio,
+};
 pub use decoder::Decoder;
 pub use encoder::Encoder;
 pub use entry::{Content, Entry, MAX_ENTRIES, MAX_NAME, MAX_PATH, PathError, check_path};

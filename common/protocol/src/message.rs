@@ -127,7 +127,11 @@ impl<'a> ToKeep<'a> {
                 configuration.check()?;
                 Self::Configuration(configuration)
             }
-            APPLICATION => Self::Application(value(frame)?),
+            APPLICATION => {
+                let application: Application = value(frame)?;
+                application.check()?;
+                Self::Application(application)
+            }
             DATA => Self::Data(frame.payload),
             ENTRY => Self::Entry(entry(frame)?),
             FILES_END => empty(frame, Self::FilesEnd)?,
@@ -246,7 +250,10 @@ impl Message for ToKeep<'_> {
                 configuration.check()?;
                 append(configuration, CONFIGURATION, out)?;
             }
-            Self::Application(application) => append(application, APPLICATION, out)?,
+            Self::Application(application) => {
+                application.check()?;
+                append(application, APPLICATION, out)?;
+            }
             Self::Data(bytes) | Self::Stdin(bytes) => out.extend_from_slice(bytes),
             Self::Entry(entry) => {
                 entry.check()?;

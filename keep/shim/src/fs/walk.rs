@@ -173,8 +173,10 @@ pub(super) struct Found {
 /// # Errors
 /// `ENOTDIR`, `ENAMETOOLONG`.
 pub(super) fn child(directory: &Inode, name: &[u8]) -> Result<Option<Arc<Inode>>, Errno> {
-    directory
-        .names(|names, _| if name.len() > NAME_MAX { Err(Errno::ENAMETOOLONG) } else { Ok(names.get(name)) })
+    directory.names(|names, _| {
+        // Linux does not look at a name in a directory that has been removed.
+        if name.len() > NAME_MAX && names.alive { Err(Errno::ENAMETOOLONG) } else { Ok(names.get(name)) }
+    })
 }
 
 /// Where `..` leads from `directory`.

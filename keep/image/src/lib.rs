@@ -1,1 +1,10 @@
-//! Builds the keep image and carries it.
+//! The keep image, built from `keep/stage0`, `keep/runtime` and `keep/shim` when this crate is built.
+//!
+//! `build.rs` runs cargo for the image's own target and flags, and packs the two programs into one file.
+#![no_std]
+#![forbid(unsafe_code)]
+
+/// The image file: an ELF that the loader starts ([`holdfast_launch::Image`] reads it).
+///
+/// [`holdfast_launch::Image`]: https://docs.rs/holdfast-launch
+pub static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/holdfast-keep.elf"));

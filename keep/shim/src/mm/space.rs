@@ -22,6 +22,22 @@ struct Space {
     machine: Machine,
 }
 
+/// Everything here but [`fault`] goes through this: the lock's holder runs on a stack that is mapped page
+/// by page as it grows, and a page fault under the lock could not take it again. So the stack that the
+/// holder may need is touched before.
+fn with<R>(work: impl FnOnce(&mut Space) -> R) -> R {
+    const PAGES: u64 = 4;
+    let stack: u64;
+    // SAFETY: it reads the stack pointer.
+    unsafe { core::arch::asm!("mov {}, rsp", out(reg) stack, options(nomem, nostack, preserves_flags)) };
+    for page in 1..=PAGES {
+        let below: *const u8 = core::ptr::with_exposed_provenance((stack - page * PAGE) as usize);
+        // SAFETY: a read of the thread's own stack; past its end it is the stack overflow that it is.
+        unsafe { below.read_volatile() };
+    }
+    SPACE.with(work)
+}
+
 static SPACE: SpinLock<Space> = SpinLock::new(Space {
     platform: Platform::Machine,
     areas: Areas::new(),
@@ -30,7 +46,7 @@ static SPACE: SpinLock<Space> = SpinLock::new(Space {
 
 /// Takes the memory over from stage 0. Once, before anything else here.
 pub fn init(platform: Platform, info: &BootInfo, header: &BodyHeader, used: u64) {
-    SPACE.with(|space| {
+    with(|space| {
         space.platform = platform;
         if platform == Platform::Machine {
             space.machine.take_over(info.memory, header.memory.next_multiple_of(BLOCK), used);
@@ -49,7 +65,7 @@ pub fn init(platform: Platform, info: &BootInfo, header: &BodyHeader, used: u64)
 pub fn map(fixed: Option<u64>, length: u64, rights: u8) -> Result<u64, Errno> {
     let length = length.checked_next_multiple_of(PAGE).filter(|length| *length != 0).ok_or(Errno::EINVAL)?;
     check_rights(rights)?;
-    SPACE.with(|space| {
+    with(|space| {
         let range = match fixed {
             Some(start) => start..start.checked_add(length).ok_or(Errno::EINVAL)?,
             None => {
@@ -79,7 +95,7 @@ pub fn map(fixed: Option<u64>, length: u64, rights: u8) -> Result<u64, Errno> {
 /// `EINVAL` for a bad range.
 pub fn unmap(start: u64, length: u64) -> Result<(), Errno> {
     let range = range(start, length)?;
-    SPACE.with(|space| {
+    with(|space| {
         space.areas.check(&range)?;
         space.remove(&range)?;
         if space.platform == Platform::Process {
@@ -96,7 +112,7 @@ pub fn unmap(start: u64, length: u64) -> Result<(), Errno> {
 pub fn protect(start: u64, length: u64, rights: u8) -> Result<(), Errno> {
     let range = range(start, length)?;
     check_rights(rights)?;
-    SPACE.with(|space| {
+    with(|space| {
         space.areas.check_protect(&range, rights)?;
         match space.platform {
             Platform::Process => process::protect(&range, rights)?,
@@ -122,7 +138,7 @@ pub fn protect(start: u64, length: u64, rights: u8) -> Result<(), Errno> {
 /// `EINVAL` for a bad range.
 pub fn discard(start: u64, length: u64) -> Result<(), Errno> {
     let range = range(start, length)?;
-    SPACE.with(|space| {
+    with(|space| {
         space.areas.check(&range)?;
         match space.platform {
             Platform::Process => process::discard(&range),
@@ -148,12 +164,12 @@ pub fn fault(address: u64, write: bool, execute: bool) -> bool {
 /// Bytes charged to mappings.
 #[must_use]
 pub fn used() -> u64 {
-    SPACE.with(|space| space.areas.charged())
+    with(|space| space.areas.charged())
 }
 
 /// Maps a page for the CPU's own use at `address`, one of the layout's CPU pages.
 pub(crate) fn map_cpu_page(address: u64) -> Result<(), Errno> {
-    SPACE.with(|space| space.machine.map_cpu_page(address))
+    with(|space| space.machine.map_cpu_page(address))
 }
 
 fn range(start: u64, length: u64) -> Result<Range<u64>, Errno> {

@@ -13,12 +13,31 @@ extern crate alloc;
 #[cfg(not(holdfast_keep))]
 extern crate std;
 
+pub mod blocking;
 #[cfg(holdfast_keep)]
 pub mod c;
+pub mod channel;
+pub mod clock;
+pub mod epoll;
 pub mod errno;
+pub mod error_text;
+pub mod eventfd;
+pub mod fd;
 pub mod fs;
+pub mod futex;
 pub mod heap;
+pub mod mem;
+pub mod mm;
+pub mod mutex;
+pub mod net;
+pub mod null;
 pub mod object;
+pub mod pipe;
+pub mod poll;
+pub mod ring;
+pub mod rng;
+pub mod spin;
 pub mod sync;
 pub mod sys;
+pub mod tls_keys;
 pub mod wait;

@@ -4,7 +4,11 @@ use alloc::sync::Arc;
 use core::any::Any;
 use core::fmt;
 
+use holdfast_gate::Interest;
+
 use crate::errno::Errno;
+use crate::net::Socket;
+use crate::wait::WaitSet;
 
 /// Readiness, in the bits of `poll(2)` and `epoll(7)` (`POLLIN` = `EPOLLIN` and so on).
 pub mod events {
@@ -46,7 +50,7 @@ pub struct Stat {
 /// An open file description: file, directory, pipe end, eventfd, epoll instance, socket, the channel.
 ///
 /// Nothing here blocks: what cannot be done now is `EAGAIN`, and the caller waits by [`Object::ready`]
-/// and the object's wait set. Offsets of files live in the object.
+/// and the object's wait set ([`crate::blocking`]). Offsets of files live in the object.
 pub trait Object: Any + Send + Sync + fmt::Debug {
     /// Reads at the object's position.
     ///
@@ -64,16 +68,35 @@ pub trait Object: Any + Send + Sync + fmt::Debug {
         Err(Errno::EINVAL)
     }
 
-    /// `O_APPEND` has been set or cleared (`fcntl(2)`): a file is written at its end, or at its position.
-    fn set_append(&self, _append: bool) {}
-
     /// Which of [`events`] hold now.
     fn ready(&self) -> u32 {
         events::IN | events::OUT
     }
 
     /// Where to wait for a change of [`Object::ready`]; nothing if it never changes (files).
-    fn waiters(&self) -> Option<&crate::wait::WaitSet> {
+    fn waiters(&self) -> Option<&WaitSet> {
+        None
+    }
+
+    /// What a thread must ask of the host when it parks to learn that one of `events` has come true.
+    /// Only the channel needs the host for that.
+    fn interest(&self, _events: u32) -> Interest {
+        Interest::NONE
+    }
+
+    /// How many bytes can be read at once now (`FIONREAD`).
+    ///
+    /// # Errors
+    /// `ENOTTY` from objects that do not know.
+    fn available(&self) -> Result<usize, Errno> {
+        Err(Errno::ENOTTY)
+    }
+
+    /// Takes over the status flags that `F_SETFL` set, as far as the object itself obeys them (`O_APPEND`).
+    fn status_flags_changed(&self, _flags: i32) {}
+
+    /// The object as a socket, if it is one.
+    fn socket(&self) -> Option<&dyn Socket> {
         None
     }
 

@@ -31,7 +31,7 @@ impl Shared {
     pub(crate) fn new(socket: UnixStream, decoder: Decoder) -> Result<Self, Lost> {
         socket.set_nonblocking(true).map_err(Lost)?;
         Ok(Self(Arc::new(Mutex::new(Channel {
-            socket: Arc::new(socket),
+            socket,
             decoder,
             encoder: Encoder::new(),
             unsent: Unsent { stream: Stream::Stdout, bytes: Vec::new() },
@@ -52,7 +52,7 @@ impl Shared {
 /// One end of the conversation.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    socket: Arc<UnixStream>,
+    socket: UnixStream,
     decoder: Decoder,
     encoder: Encoder,
     unsent: Unsent,
@@ -90,9 +90,9 @@ pub(crate) enum Input {
 }
 
 impl Channel {
-    /// The socket, to wait on.
-    pub(crate) fn socket(&self) -> Arc<UnixStream> {
-        Arc::clone(&self.socket)
+    /// Another handle of the socket, to wait on.
+    pub(crate) fn socket(&self) -> io::Result<UnixStream> {
+        self.socket.try_clone()
     }
 
     /// Lets `waker` know when more input or credit has come.
@@ -171,7 +171,7 @@ impl Channel {
     pub(crate) fn send(&mut self) -> Result<(), Stop> {
         self.pack()?;
         while !self.encoder.is_empty() {
-            match (&*self.socket).write(self.encoder.pending()) {
+            match (&self.socket).write(self.encoder.pending()) {
                 Ok(0) => return Err(Lost(ErrorKind::WriteZero.into()).into()),
                 Ok(length) => self.encoder.consume(length),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -208,7 +208,7 @@ impl Channel {
                     waker.wake();
                 }
             }
-            match (&*self.socket).read(self.decoder.space()) {
+            match (&self.socket).read(self.decoder.space()) {
                 Ok(0) => {
                     self.decoder.end()?;
                     return Err(Lost(ErrorKind::UnexpectedEof.into()).into());
@@ -242,7 +242,7 @@ impl Channel {
 
     /// Waits until the socket can be read or written.
     fn block(&self) -> Result<(), Stop> {
-        let mut descriptors = [PollFd::new(&*self.socket, PollFlags::IN | PollFlags::OUT)];
+        let mut descriptors = [PollFd::new(&self.socket, PollFlags::IN | PollFlags::OUT)];
         match poll(&mut descriptors, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(errno) => Err(Lost(io::Error::from(errno)).into()),

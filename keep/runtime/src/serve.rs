@@ -1,6 +1,7 @@
 //! One conversation from the first to the last message.
 
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::pin::pin;
@@ -8,7 +9,6 @@ use std::task::Poll;
 
 use holdfast_protocol::{Configuration, Entry, Exit, FailureClass, Ready, ToClient};
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use crate::application::Loaded;
 use crate::channel::{Channel, Shared};
@@ -86,8 +86,7 @@ fn run(
 
 /// Takes what the client sends, whenever it comes, until the conversation breaks.
 async fn listen(channel: &Shared) -> Stop {
-    let socket = channel.lock().socket();
-    let socket = match AsyncFd::register_with_interest(socket, Interest::READABLE) {
+    let socket = match channel.lock().socket().and_then(tokio::net::UnixStream::from_std) {
         Ok(socket) => socket,
         Err(error) => return Lost(error).into(),
     };
@@ -96,9 +95,15 @@ async fn listen(channel: &Shared) -> Stop {
         if let Err(stop) = channel.lock().receive() {
             return stop;
         }
-        match socket.readable().await {
-            Ok(mut guard) => guard.clear_ready(),
-            Err(error) => return Lost(error).into(),
+        if let Err(error) = socket.readable().await {
+            return Lost(error).into();
+        }
+        // `receive` reads past this object, which must be told to wait for more.
+        let emptied = || Err::<(), _>(ErrorKind::WouldBlock.into());
+        if let Err(error) = socket.try_io(Interest::READABLE, emptied)
+            && error.kind() != ErrorKind::WouldBlock
+        {
+            return Lost(error).into();
         }
     }
 }

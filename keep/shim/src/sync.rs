@@ -61,7 +61,7 @@ impl<T> Lock<T> {
         let bit = 1_u64.rotate_left(current.0);
         let mut slept = false;
         loop {
-            for spins in 0..SPINS {
+            for spins in 1..=SPINS {
                 if !self.held.load(Ordering::Relaxed) && self.try_take() {
                     if slept {
                         // The wake-up may have been meant for whatever the caller waits for itself.

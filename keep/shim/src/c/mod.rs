@@ -7,4 +7,18 @@
 //! [`Errno`]: crate::errno::Errno
 
 pub mod alloc;
+pub mod dirs;
+pub mod env;
 pub mod errno;
+pub mod files;
+pub mod memory;
+pub mod misc;
+pub mod paths;
+pub mod pthread;
+pub mod random;
+pub mod signal;
+pub mod string;
+pub mod syscall;
+pub mod thread;
+pub mod time;
+pub mod unwind;

@@ -73,9 +73,8 @@ extern "C" fn fdopendir(fd: c_int) -> *mut Listing {
 unsafe extern "C" fn opendir(path: *const c_char) -> *mut Listing {
     let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_CLOEXEC;
     // SAFETY: as the caller promises.
-    let opened = unsafe {
-        paths::with(libc::AT_FDCWD, path, |fs, at| fd::install(fs.open(at, flags, 0)?, flags))
-    };
+    let opened =
+        unsafe { paths::with(libc::AT_FDCWD, path, |fs, at| fd::install(fs.open(at, flags, 0)?, flags)) };
     or_null(opened.and_then(Listing::new))
 }
 

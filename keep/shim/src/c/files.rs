@@ -159,6 +159,46 @@ unsafe extern "C" fn pwrite64(fd: c_int, data: *const c_void, count: usize, offs
     errno::report(write().map(usize::cast_signed))
 }
 
+/// `pwritev2(2)`, as far as nothing else does it: with `RWF_APPEND`, a write at the end on a descriptor
+/// without `O_APPEND`. Stops at the first piece that does not fit.
+///
+/// # Errors
+/// As there; `EOPNOTSUPP` for other flags.
+///
+/// # Safety
+/// `pieces` is valid for reads of `count` elements, and each is valid for reads.
+pub(super) unsafe fn append(
+    fd: c_int,
+    pieces: *const libc::iovec,
+    count: usize,
+    flags: c_int,
+) -> Result<isize, Errno> {
+    if flags != libc::RWF_APPEND {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    let file = file(fd, Errno::ESPIPE)?;
+    if pieces.is_null() {
+        return if count == 0 { Ok(0) } else { Err(Errno::EFAULT) };
+    }
+    // SAFETY: as the caller promises; it is not null.
+    let pieces = unsafe { slice::from_raw_parts(pieces, count) };
+    let mut done = 0;
+    for piece in pieces.iter().filter(|piece| piece.iov_len > 0) {
+        // SAFETY: as the caller promises; a piece that is not empty is not null.
+        match file.append(unsafe { slice::from_raw_parts(piece.iov_base.cast(), piece.iov_len) }) {
+            Ok(written) => {
+                done += written;
+                if written < piece.iov_len {
+                    break;
+                }
+            }
+            Err(errno) if done == 0 => return Err(errno),
+            Err(_) => break,
+        }
+    }
+    Ok(done.cast_signed())
+}
+
 #[unsafe(no_mangle)]
 extern "C" fn ftruncate64(fd: c_int, size: i64) -> c_int {
     let cut = || file(fd, Errno::EINVAL)?.resize(u64::try_from(size).map_err(|_| Errno::EINVAL)?);

@@ -297,8 +297,7 @@ unsafe extern "C" fn readlink(path: *const c_char, buffer: *mut c_char, size: us
 /// `resolved` is null or valid for writes of `path.len() + 1` bytes.
 unsafe fn give(path: &[u8], resolved: *mut c_char) -> Result<*mut c_char, Errno> {
     let size = path.len() + 1;
-    let to =
-        if resolved.is_null() { heap::allocate(size, heap::ALIGNMENT) } else { resolved.cast::<u8>() };
+    let to = if resolved.is_null() { heap::allocate(size, heap::ALIGNMENT) } else { resolved.cast::<u8>() };
     if to.is_null() {
         return Err(Errno::ENOMEM);
     }
@@ -408,9 +407,7 @@ unsafe extern "C" fn utimensat(
 /// `path` is null or a C string.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn truncate64(path: *const c_char, size: i64) -> c_int {
-    let cut = |fs: &FileSystem, at: At<'_>| {
-        fs.truncate(at, u64::try_from(size).map_err(|_| Errno::EINVAL)?)
-    };
+    let cut = |fs: &FileSystem, at: At<'_>| fs.truncate(at, u64::try_from(size).map_err(|_| Errno::EINVAL)?);
     // SAFETY: as the caller promises.
     errno::report(unsafe { with(libc::AT_FDCWD, path, cut) }.map(zero))
 }

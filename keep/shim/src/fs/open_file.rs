@@ -212,8 +212,13 @@ impl Object for OpenFile {
         Ok(length)
     }
 
-    fn set_append(&self, append: bool) {
-        self.append.store(append, Ordering::Relaxed);
+    fn status_flags_changed(&self, flags: i32) {
+        self.append.store(flags & libc::O_APPEND != 0, Ordering::Relaxed);
+    }
+
+    fn available(&self) -> Result<usize, Errno> {
+        let size = self.open_for(Access::READ)?.size()?;
+        Ok(usize::try_from(size.saturating_sub(self.cursor.lock().offset)).unwrap_or(usize::MAX))
     }
 
     fn stat(&self) -> Result<Stat, Errno> {

@@ -3,6 +3,7 @@
 
 mod address;
 mod link;
+mod names;
 mod options;
 mod ports;
 mod tcp;
@@ -12,6 +13,7 @@ mod unix;
 use alloc::sync::Arc;
 
 pub use address::Address;
+pub use names::resolve;
 pub use options::{Options, Value, get_option, set_option};
 pub use unix::pair;
 

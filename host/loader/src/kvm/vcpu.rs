@@ -1,6 +1,7 @@
 //! One vCPU: its registers, and running it until it rings.
 
 use std::io;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
@@ -103,6 +104,12 @@ impl Vcpu {
         Arc::clone(&self.kick)
     }
 
+    /// The vCPU's descriptor, for a loader that closes all others.
+    #[must_use]
+    pub fn descriptor(&self) -> i32 {
+        self.fd.as_raw_fd()
+    }
+
     pub(super) fn tsc_khz(&self) -> u64 {
         self.fd.get_tsc_khz().map_or(0, u64::from)
     }
@@ -163,7 +170,6 @@ impl Vcpu {
 
 /// `KVM_INTERRUPT`, `_IOW(KVMIO, 0x86, struct kvm_interrupt)`.
 fn interrupt(fd: &VcpuFd) -> io::Result<()> {
-    use std::os::fd::AsRawFd;
     const KVM_INTERRUPT: libc::c_ulong = 0x4004_ae86;
     let argument = kvm_interrupt { irq: u32::from(INTERRUPT_VECTOR) };
     // SAFETY: the kernel reads the one structure that the pointer is to.

@@ -1,0 +1,195 @@
+//! The shared window, as the host sees it.
+//!
+//! The Keep writes to it at any time, so no Rust reference to it is ever made: structures are copied
+//! out and in word by word with atomic accesses, and the kernel copies the data of the channel.
+
+use std::ffi::c_void;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::ptr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use holdfast_gate::{Reply, Request, window};
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use zerocopy::{FromZeros, IntoBytes};
+
+/// The window of one Keep, [`window::SIZE`] bytes of shared memory. Pages are taken when touched.
+#[derive(Debug)]
+pub struct Window {
+    memory: OwnedFd,
+    base: *mut c_void,
+}
+
+// SAFETY: every access through the pointer is atomic or made by the kernel.
+unsafe impl Send for Window {}
+// SAFETY: as above.
+unsafe impl Sync for Window {}
+
+const SIZE: usize = window::SIZE as usize;
+const WORDS: usize = size_of::<Request>() / 8;
+const _: () = assert!(size_of::<Request>() == size_of::<Reply>());
+
+impl Window {
+    /// A window of zeros.
+    ///
+    /// # Errors
+    /// The system's, when it has not the memory or descriptors.
+    pub fn new() -> io::Result<Self> {
+        let memory = memfd_create("holdfast-window", MemfdFlags::CLOEXEC)?;
+        ftruncate(&memory, window::SIZE)?;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
+        // SAFETY: a new mapping at an address that the kernel chooses touches no other.
+        let base = unsafe { libc::mmap(ptr::null_mut(), SIZE, protection, flags, memory.as_raw_fd(), 0) };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self { memory, base })
+    }
+
+    /// The memory, to be mapped elsewhere too.
+    #[must_use]
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        self.memory.as_fd()
+    }
+
+    /// Where the window lies in this process, for the backend that hands it to the kernel.
+    #[must_use]
+    pub fn address(&self) -> u64 {
+        self.base as u64
+    }
+
+    /// The address of `length` bytes at `offset`, if they lie inside.
+    fn at(&self, offset: u64, length: usize) -> io::Result<*mut u8> {
+        let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+        match offset.checked_add(length) {
+            Some(end) if end <= SIZE => Ok(self.base.cast::<u8>().wrapping_add(offset)),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    fn word(&self, offset: u64) -> io::Result<&AtomicU64> {
+        let word = self.at(offset, 8)?.cast::<AtomicU64>();
+        if !word.is_aligned() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // SAFETY: aligned and inside the mapping, which lives as long as `self`. An atomic may be
+        // changed by others, here by the Keep.
+        Ok(unsafe { &*word })
+    }
+
+    fn doorbell(&self, index: u32) -> io::Result<&AtomicU32> {
+        let mailbox = window::mailbox(index).ok_or(io::ErrorKind::InvalidInput)?;
+        let word = self.at(mailbox + window::MAILBOX_DOORBELL, 4)?.cast::<AtomicU32>();
+        // SAFETY: inside the mapping as above; mailboxes are page aligned.
+        Ok(unsafe { &*word })
+    }
+
+    /// A private copy of the request in the mailbox of vCPU `index`. Each word is read once.
+    ///
+    /// # Errors
+    /// If there can be no such vCPU.
+    pub fn request(&self, index: u32) -> io::Result<Request> {
+        let mailbox = window::mailbox(index).ok_or(io::ErrorKind::InvalidInput)?;
+        let mut words = [0_u64; WORDS];
+        for (offset, word) in (mailbox + window::MAILBOX_REQUEST..).step_by(8).zip(&mut words) {
+            *word = self.word(offset)?.load(Ordering::Relaxed);
+        }
+        let mut request = Request::new_zeroed();
+        request.as_mut_bytes().copy_from_slice(words.as_bytes());
+        Ok(request)
+    }
+
+    /// Puts a reply into the mailbox of vCPU `index`.
+    ///
+    /// # Errors
+    /// If there can be no such vCPU.
+    pub fn reply(&self, index: u32, reply: &Reply) -> io::Result<()> {
+        let mailbox = window::mailbox(index).ok_or(io::ErrorKind::InvalidInput)?;
+        let mut words = [0_u64; WORDS];
+        words.as_mut_bytes().copy_from_slice(reply.as_bytes());
+        for (offset, word) in (mailbox + window::MAILBOX_REPLY..).step_by(8).zip(words) {
+            self.word(offset)?.store(word, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Writes `bytes` before the Keep starts.
+    ///
+    /// # Errors
+    /// If they do not lie inside, or the host has not the memory.
+    pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.at(offset, bytes.len())?;
+        // Through the file: a lack of memory is an error there, and a signal in a mapping.
+        let (mut offset, mut bytes) = (offset, bytes);
+        while !bytes.is_empty() {
+            let written = rustix::io::pwrite(&self.memory, bytes, offset)?;
+            bytes = bytes.get(written..).unwrap_or_default();
+            offset += written as u64;
+        }
+        Ok(())
+    }
+
+    /// Receives at most `length` bytes from a socket into the window, without waiting.
+    ///
+    /// # Errors
+    /// The system's; also if the range does not lie inside.
+    pub fn receive(&self, socket: BorrowedFd<'_>, offset: u64, length: usize) -> io::Result<usize> {
+        let buffer = self.at(offset, length)?.cast();
+        // SAFETY: the kernel writes at most `length` bytes, all inside the mapping.
+        let received = unsafe { libc::recv(socket.as_raw_fd(), buffer, length, libc::MSG_DONTWAIT) };
+        usize::try_from(received).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Sends at most `length` bytes from the window to a socket, without waiting.
+    ///
+    /// # Errors
+    /// The system's; also if the range does not lie inside.
+    pub fn send(&self, socket: BorrowedFd<'_>, offset: u64, length: usize) -> io::Result<usize> {
+        let buffer = self.at(offset, length)?.cast();
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        // SAFETY: the kernel reads at most `length` bytes, all inside the mapping.
+        let sent = unsafe { libc::send(socket.as_raw_fd(), buffer, length, flags) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Sleeps until the doorbell of vCPU `index` says that there is a request (backend `process`).
+    ///
+    /// # Errors
+    /// If there can be no such vCPU.
+    pub fn await_request(&self, index: u32) -> io::Result<()> {
+        let doorbell = self.doorbell(index)?;
+        loop {
+            let value = doorbell.load(Ordering::Acquire);
+            if value == window::DOORBELL_REQUEST {
+                return Ok(());
+            }
+            futex(doorbell, libc::FUTEX_WAIT, value);
+        }
+    }
+
+    /// Says that there is a reply, and wakes vCPU `index` (backend `process`).
+    ///
+    /// # Errors
+    /// If there can be no such vCPU.
+    pub fn ring_back(&self, index: u32) -> io::Result<()> {
+        let doorbell = self.doorbell(index)?;
+        doorbell.store(window::DOORBELL_REPLY, Ordering::Release);
+        futex(doorbell, libc::FUTEX_WAKE, 1);
+        Ok(())
+    }
+}
+
+/// A futex call between processes. Its result does not matter: callers look at the word again.
+fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) {
+    let timeout = ptr::null::<libc::timespec>();
+    // SAFETY: the word is valid for the length of the call, and nothing else is passed.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, timeout) };
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is this value's own, and nothing borrows from it any more.
+        unsafe { libc::munmap(self.base, SIZE) };
+    }
+}

@@ -9,8 +9,9 @@ use crate::errno::Errno;
 /// Bytes of a full chunk.
 const CHUNK: usize = 64 * 1024;
 
-/// What a chunk takes besides its bytes: its place in the tree and the allocator's header.
-const CHUNK_COST: u64 = 96;
+/// What a chunk takes besides its bytes: its place in the tree, a whole node if it is the first, and the
+/// allocator's header.
+const CHUNK_COST: u64 = 416;
 
 /// The longest file in bytes (that of ext4 with blocks of 4 KiB).
 pub const MAX_FILE_SIZE: u64 = (1 << 44) - 4096;

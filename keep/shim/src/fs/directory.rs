@@ -10,6 +10,9 @@ use crate::errno::Errno;
 /// The longest name in bytes.
 pub const NAME_MAX: usize = 255;
 
+/// What a directory takes besides its inode: the first nodes of both maps.
+pub(super) const DIRECTORY_COST: u64 = 704;
+
 /// What a name takes besides its bytes: its places in both maps and the allocator's header.
 const NAME_COST: u64 = 192;
 

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 
 use super::budget::{Budget, Charge};
 use super::content::Content;
-use super::directory::Directory;
+use super::directory::{DIRECTORY_COST, Directory};
 use crate::errno::Errno;
 use crate::object::Stat;
 use crate::sync::Lock;
@@ -187,14 +187,14 @@ impl Inode {
         name: Arc<[u8]>,
         budget: &Arc<Budget>,
     ) -> Result<Arc<Self>, Errno> {
-        let charge = Charge::new(budget, INODE_COST)?;
+        let charge = Charge::new(budget, INODE_COST + DIRECTORY_COST)?;
         let body = Body::Directory(Directory::new(Arc::downgrade(parent), name));
         Ok(Arc::new(Self::new(number, permissions, Kind::Directory, body, charge)))
     }
 
     /// A directory that is its own parent.
     pub(super) fn root(number: u64, permissions: u32, budget: &Arc<Budget>) -> Arc<Self> {
-        let charge = Charge::unlimited(budget, INODE_COST);
+        let charge = Charge::unlimited(budget, INODE_COST + DIRECTORY_COST);
         Arc::new_cyclic(|itself| {
             let body = Body::Directory(Directory::new(itself.clone(), Arc::default()));
             Self::new(number, permissions, Kind::Directory, body, charge)

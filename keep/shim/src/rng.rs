@@ -52,7 +52,7 @@ impl Generator {
     /// What is wrong with the source.
     pub fn start_up_test(&mut self) -> Result<(), Unhealthy> {
         for _ in 0..START_UP {
-            self.next()?;
+            self.word()?;
         }
         Ok(())
     }
@@ -61,7 +61,7 @@ impl Generator {
     ///
     /// # Errors
     /// What is wrong with the source.
-    pub fn next(&mut self) -> Result<u64, Unhealthy> {
+    pub fn word(&mut self) -> Result<u64, Unhealthy> {
         let word = (0..=RETRIES).find_map(|_| (self.source)()).ok_or(Unhealthy::Exhausted)?;
         if word == 0 || word == u64::MAX {
             return Err(Unhealthy::Stuck);
@@ -78,7 +78,7 @@ impl Generator {
     /// What is wrong with the source; the buffer is then not to be used.
     pub fn fill(&mut self, buffer: &mut [u8]) -> Result<(), Unhealthy> {
         for bytes in buffer.chunks_mut(size_of::<u64>()) {
-            let word = self.next()?.to_ne_bytes();
+            let word = self.word()?.to_ne_bytes();
             bytes.copy_from_slice(&word[..bytes.len()]);
         }
         Ok(())
@@ -151,8 +151,8 @@ mod tests {
             let asked = ASKED.fetch_add(1, Ordering::SeqCst);
             asked.is_multiple_of(10).then_some(asked + 1)
         });
-        assert_eq!(generator.next(), Ok(1));
-        assert_eq!(generator.next(), Ok(11));
+        assert_eq!(generator.word(), Ok(1));
+        assert_eq!(generator.word(), Ok(11));
     }
 
     #[test]

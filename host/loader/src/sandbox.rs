@@ -58,6 +58,8 @@ const KVM: &[Allowed] = &[
     when(libc::SYS_mmap, &[Test::Is(2, DATA), Test::Is(3, libc::MAP_SHARED.cast_unsigned())]),
     any(libc::SYS_close),
     when(libc::SYS_clone, &[Test::Except(0, 0, THREAD)]),
+    // The C library's own signal, which its first thread prepares for.
+    when(libc::SYS_rt_sigaction, &[Test::Is(0, 33)]),
     any(libc::SYS_set_robust_list),
     any(libc::SYS_rseq),
     any(libc::SYS_sigaltstack),

@@ -56,13 +56,14 @@ impl Object for Reader {
             return Ok(0);
         }
         let mut state = self.0.state.lock();
+        let was_full = state.ring.space() < ATOMIC;
         let length = state.ring.pop(buffer);
         if length == 0 && state.has_writer {
             return Err(Errno::EAGAIN);
         }
-        let writable = state.ring.space() >= ATOMIC;
+        let writable = was_full && state.ring.space() >= ATOMIC;
         drop(state);
-        if length > 0 && writable {
+        if writable {
             self.0.writers.notify(events::OUT);
         }
         Ok(length)

@@ -90,13 +90,20 @@ impl Link {
 
     /// Reads, or looks at what there is. The end is 0 bytes.
     pub(super) fn read(&self, side: Side, buffer: &mut [u8], peek: bool) -> Result<usize, Errno> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         self.with(side, |own, other| {
             if own.inbox.is_empty() {
+                // After the end that TCP has seen, an error is for writers only.
+                if self.manner == Manner::Tcp && other.writes_no_more {
+                    return Ok(0);
+                }
                 if let Some(error) = own.error.take() {
                     return Err(error);
                 }
                 let ended = own.reads_no_more || other.writes_no_more || own.reset;
-                return if ended || buffer.is_empty() { Ok(0) } else { Err(Errno::EAGAIN) };
+                return if ended { Ok(0) } else { Err(Errno::EAGAIN) };
             }
             if peek {
                 return Ok(own.inbox.peek(buffer));
@@ -113,13 +120,14 @@ impl Link {
     /// Writes what there is space for.
     pub(super) fn write(&self, side: Side, data: &[u8]) -> Result<usize, Errno> {
         self.with(side, |own, other| {
+            let ended = own.writes_no_more || own.reset;
+            if self.manner == Manner::Unix && ended {
+                return Err(Errno::EPIPE);
+            }
             if let Some(error) = own.error.take() {
                 return Err(error);
             }
-            if own.writes_no_more || own.reset {
-                return Err(Errno::EPIPE);
-            }
-            if self.manner == Manner::Unix && (other.gone || other.reads_no_more) {
+            if ended {
                 return Err(Errno::EPIPE);
             }
             if data.is_empty() {
@@ -128,6 +136,14 @@ impl Link {
             if other.gone {
                 own.reset(Errno::EPIPE);
                 own.waiters.notify(ALL);
+                return Ok(data.len());
+            }
+            if self.manner == Manner::Tcp && other.reads_no_more && other.writes_no_more {
+                // Linux resets a connection whose other side wants neither to hear nor to say more.
+                own.reset(Errno::EPIPE);
+                other.reset(Errno::ECONNRESET);
+                own.waiters.notify(ALL);
+                other.waiters.notify(ALL);
                 return Ok(data.len());
             }
             match other.inbox.push(data) {
@@ -143,14 +159,19 @@ impl Link {
     /// `shutdown(2)`.
     ///
     /// # Errors
-    /// `ENOTCONN` after a reset.
+    /// `ENOTCONN` after the connection's end.
     pub(super) fn shutdown(&self, side: Side, how: Shutdown) -> Result<(), Errno> {
         self.with(side, |own, other| {
-            if own.reset {
+            if self.is_over(own, other) {
                 return Err(Errno::ENOTCONN);
             }
             own.reads_no_more |= how.read;
             own.writes_no_more |= how.write;
+            if self.manner == Manner::Unix {
+                // Both sides know at once what is left; TCP's tell each other only the end of writing.
+                other.writes_no_more |= how.read;
+                other.reads_no_more |= how.write;
+            }
             own.waiters.notify(ALL);
             other.waiters.notify(ALL);
             Ok(())
@@ -162,9 +183,15 @@ impl Link {
     pub(super) fn close(&self, side: Side, abrupt: bool) {
         self.with(side, |own, other| {
             own.gone = true;
-            own.writes_no_more = true;
+            if self.manner == Manner::Unix {
+                other.reads_no_more = true;
+                other.writes_no_more = true;
+            }
             if abrupt || !own.inbox.is_empty() {
-                other.reset(Errno::ECONNRESET);
+                let ended_before = self.manner == Manner::Tcp && own.writes_no_more;
+                other.reset(if ended_before { Errno::EPIPE } else { Errno::ECONNRESET });
+            } else {
+                own.writes_no_more = true;
             }
             own.inbox = Ring::new(CAPACITY);
             other.waiters.notify(ALL);
@@ -203,8 +230,13 @@ impl Link {
         self.with(side, |own, _| own.error.take())
     }
 
-    /// Whether the connection has been reset.
-    pub(super) fn is_reset(&self, side: Side) -> bool {
-        self.with(side, |own, _| own.reset)
+    /// Whether it is a TCP connection that has been reset or ended from both sides.
+    fn is_over(&self, own: &End, other: &End) -> bool {
+        self.manner == Manner::Tcp && (own.reset || (own.writes_no_more && other.writes_no_more))
+    }
+
+    /// Whether there is still a peer.
+    pub(super) fn has_peer(&self, side: Side) -> bool {
+        self.with(side, |own, other| !self.is_over(own, other))
     }
 }

@@ -236,7 +236,7 @@ impl Socket for Tcp {
 
     fn peer(&self) -> Result<Address, Errno> {
         let (link, side) = self.link()?;
-        let peer = self.peer_address().filter(|_| !link.is_reset(side)).ok_or(Errno::ENOTCONN)?;
+        let peer = self.peer_address().filter(|_| link.has_peer(side)).ok_or(Errno::ENOTCONN)?;
         Ok(address::show(self.family, peer))
     }
 }

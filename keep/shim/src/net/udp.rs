@@ -215,7 +215,7 @@ impl Socket for Udp {
             if state.peer == Some(to) {
                 state.error = Some(Errno::ECONNREFUSED);
                 drop(state);
-                self.waiters.notify(events::IN | events::OUT | events::ERR);
+                self.waiters.notify(events::ERR);
             }
         }
         Ok(data.len())
@@ -271,6 +271,10 @@ impl Socket for Udp {
 
 impl Object for Udp {
     fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        // In contrast to `recv(2)`, an empty `read(2)` of a socket takes nothing.
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         self.receive(buffer, false).map(|received| received.length)
     }
 
@@ -291,7 +295,7 @@ impl Object for Udp {
             ready |= events::HUP;
         }
         if state.error.is_some() {
-            ready |= events::IN | events::ERR;
+            ready |= events::ERR;
         }
         ready
     }

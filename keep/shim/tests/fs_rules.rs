@@ -347,3 +347,24 @@ fn the_number_of_links_has_an_end() {
     });
     assert_eq!(refused, Some((65_000, Errno::EMLINK)));
 }
+
+#[test]
+fn a_moved_directory_knows_its_place() {
+    let fs = FileSystem::new(ROOM);
+    for directory in ["a", "b", "a/c"] {
+        fs.create_directory(at(&fs, directory), 0o755).unwrap();
+    }
+    fs.rename(at(&fs, "a/c"), at(&fs, "b/d")).unwrap();
+    assert_eq!(fs.real_path(at(&fs, "b/d")).unwrap(), b"/b/d");
+    let links = |path| fs.find(at(&fs, path), true).unwrap().stat().links;
+    assert_eq!((links("a"), links("b"), links("b/d")), (2, 3, 2));
+    let (up, b) = (fs.find(at(&fs, "b/d/.."), true).unwrap(), fs.find(at(&fs, "b"), true).unwrap());
+    assert!(Arc::ptr_eq(&up, &b));
+
+    assert_eq!(fs.rename(at(&fs, "b"), at(&fs, "b/d/e")), Err(Errno::EINVAL));
+    assert_eq!(fs.rename(at(&fs, "b"), at(&fs, "b/d")), Err(Errno::EINVAL));
+    assert_eq!(fs.rename(at(&fs, "b/d"), at(&fs, "b")), Err(Errno::ENOTEMPTY));
+    fs.rename(at(&fs, "b"), at(&fs, "a")).unwrap();
+    assert_eq!(fs.real_path(at(&fs, "a/d")).unwrap(), b"/a/d");
+    assert_eq!(links("/"), 3);
+}

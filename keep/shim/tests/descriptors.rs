@@ -169,6 +169,9 @@ impl World for Linux {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();
+        // Else Linux holds back small segments; the shim never does.
+        client.set_nodelay(true).unwrap();
+        server.set_nodelay(true).unwrap();
         [client.into_raw_fd(), server.into_raw_fd()].map(nonblocking)
     }
     fn udp_pair(&self) -> [i32; 2] {

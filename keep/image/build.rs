@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // <target>/<profile>/build/<package>/out
     let target = out.ancestors().nth(4).ok_or("OUT_DIR is not where cargo puts it")?.join("keep-image");
-    let libraries = out.join("no-libraries");
+    let libraries = target.join("no-libraries");
     fs::create_dir_all(&libraries)?;
     for name in NO_LIBRARIES {
         fs::write(libraries.join(format!("lib{name}.a")), "!<arch>\n")?;

@@ -46,17 +46,35 @@ pub fn errno_cell() -> *mut i32 {
 /// Sleeps until [`unpark`], until a stream of `interest` is ready, or until `deadline` (of
 /// [`monotonic_ns`]).
 pub fn park(interest: Interest, deadline: Option<u64>) -> Ready {
-    let timeout = deadline.map_or(NO_TIMEOUT, |at| at.saturating_sub(monotonic_ns()));
-    match gate::call(Call::Park { interest, timeout }) {
+    let token = vcpu::token(tcb::current_index());
+    let mut timeout = deadline.map_or(NO_TIMEOUT, |at| at.saturating_sub(monotonic_ns()));
+    if token.swap(PARKED, Ordering::SeqCst) == NOTIFIED {
+        if interest.is_empty() {
+            token.store(EMPTY, Ordering::SeqCst);
+            return Interest::NONE;
+        }
+        // Awake already, but what is ready the host alone knows.
+        timeout = 0;
+    }
+    let answer = gate::call(Call::Park { interest, timeout });
+    token.store(EMPTY, Ordering::SeqCst);
+    match answer {
         Answer::Parked { ready, .. } => ready,
         _ => Interest::NONE,
     }
 }
 
-/// Ends the sleep, or the next one, of `thread`.
+/// Ends the sleep, or the next one, of `thread`. The host is called only for one that sleeps.
 pub fn unpark(thread: Thread) {
-    gate::call(Call::Wake { index: thread.0 });
+    if vcpu::token(thread.0).swap(NOTIFIED, Ordering::SeqCst) == PARKED {
+        gate::call(Call::Wake { index: thread.0 });
+    }
 }
+
+// Values of a vCPU's token.
+const EMPTY: u32 = 0;
+const NOTIFIED: u32 = 1;
+const PARKED: u32 = 2;
 
 /// Fills `buffer` with secret randomness of the CPU.
 pub fn random(buffer: &mut [u8]) {
@@ -66,7 +84,7 @@ pub fn random(buffer: &mut [u8]) {
 /// A turn of a spin: now and then the host may run another thread.
 pub fn relax(spins: u32) {
     if spins.is_multiple_of(256) {
-        gate::call(Call::Park { interest: Interest::NONE, timeout: 0 });
+        gate::call(Call::Clock);
     } else {
         core::hint::spin_loop();
     }

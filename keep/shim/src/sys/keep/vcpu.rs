@@ -2,7 +2,7 @@
 
 use core::arch::asm;
 use core::ptr;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
 use holdfast_gate::call::NO_TIMEOUT;
 use holdfast_gate::{Answer, Call, Ending, Interest, MAX_VCPUS};
@@ -33,6 +33,8 @@ pub(super) struct Vcpu {
     outside: AtomicBool,
     /// It must flush its TLB when it comes back.
     flush: AtomicBool,
+    /// Whether its thread sleeps, or must not: see [`super::park`].
+    token: AtomicU32,
 }
 
 /// log2 of the size of a [`Vcpu`], for the entry.
@@ -49,6 +51,7 @@ pub(super) static VCPUS: [Vcpu; MAX_VCPUS as usize] = [const {
         busy: AtomicBool::new(false),
         outside: AtomicBool::new(false),
         flush: AtomicBool::new(false),
+        token: AtomicU32::new(0),
     }
 }; MAX_VCPUS as usize];
 
@@ -60,6 +63,11 @@ fn vcpu(index: u32) -> &'static Vcpu {
         Some(vcpu) => vcpu,
         None => gate::abort(Ending::Aborted),
     }
+}
+
+/// The token by which the thread on vCPU `index` sleeps and is woken.
+pub(super) fn token(index: u32) -> &'static AtomicU32 {
+    &vcpu(index).token
 }
 
 /// The number of the next request of vCPU `index`, which is the calling one.

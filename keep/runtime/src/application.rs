@@ -50,18 +50,12 @@ impl Loaded {
                 format!("the compiled application does not fit this Keep; compile it again: {error:#}");
             Stop::new(FailureClass::Incompatible, text)
         };
-        let code = match application.kind {
-            ApplicationKind::Module => {
-                // SAFETY: the client compiled this artefact and vouches for it: its digest, checked
-                // when it arrived, came on the same channel that decides what runs here.
-                let module = unsafe { Module::deserialize(&engine, artefact) }.map_err(incompatible)?;
-                let needs = module.resources_required().max_initial_memory_size;
-                check_memory(needs, configuration)?;
+        let code = match load(&engine, application.kind, artefact).map_err(incompatible)? {
+            Artefact::Module(module) => {
+                check_memory(module.resources_required().max_initial_memory_size, configuration)?;
                 Code::Module(link_module(&engine, &module)?)
             }
-            ApplicationKind::Component => {
-                // SAFETY: as above.
-                let component = unsafe { Component::deserialize(&engine, artefact) }.map_err(incompatible)?;
+            Artefact::Component(component) => {
                 let needs = component.resources_required().and_then(|needs| needs.max_initial_memory_size);
                 check_memory(needs, configuration)?;
                 Code::Component(link_component(&engine, &component)?)
@@ -103,6 +97,26 @@ impl Loaded {
         match self.code {
             Code::Module(module) => run_module(&mut store, &module).await,
             Code::Component(component) => run_component(&mut store, &component).await,
+        }
+    }
+}
+
+enum Artefact {
+    Module(Module),
+    Component(Component),
+}
+
+#[expect(unsafe_code, reason = "compiled code is run as it is")]
+fn load(engine: &Engine, kind: ApplicationKind, artefact: &[u8]) -> wasmtime::Result<Artefact> {
+    match kind {
+        ApplicationKind::Module => {
+            // SAFETY: the artefact is what the client's compiler made: the client announced its digest,
+            // which was checked, and the client is who decides what runs here.
+            unsafe { Module::deserialize(engine, artefact) }.map(Artefact::Module)
+        }
+        ApplicationKind::Component => {
+            // SAFETY: as above.
+            unsafe { Component::deserialize(engine, artefact) }.map(Artefact::Component)
         }
     }
 }

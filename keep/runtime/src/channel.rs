@@ -102,6 +102,12 @@ impl Channel {
         }
     }
 
+    /// Lets `waker` know when there may be room again. What was written must go out for that.
+    pub(crate) fn wait_for_room(&mut self, waker: &Waker) -> Result<(), Stop> {
+        self.wait(waker);
+        self.send()
+    }
+
     /// How many bytes an output stream takes now.
     pub(crate) fn room(&self, stream: Stream) -> usize {
         match stream {

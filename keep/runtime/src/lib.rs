@@ -12,6 +12,8 @@
 //! | `failure` | what goes wrong, and who is told |
 //!
 //! It is an ordinary Linux program, and is tested as one. In the image its C library is the shim.
+#![deny(unsafe_code)]
+
 mod application;
 mod channel;
 mod failure;

@@ -126,10 +126,10 @@ impl Pollable for Output {
     async fn ready(&mut self) {
         poll_fn(|context| {
             let mut channel = self.channel.lock();
-            if channel.room(self.stream) > 0 {
+            // An error is for the write that follows.
+            if channel.room(self.stream) > 0 || channel.wait_for_room(context.waker()).is_err() {
                 return Poll::Ready(());
             }
-            channel.wait(context.waker());
             Poll::Pending
         })
         .await;
@@ -141,7 +141,7 @@ impl AsyncWrite for Output {
         let mut channel = self.channel.lock();
         let length = channel.room(self.stream).min(bytes.len());
         if length == 0 && !bytes.is_empty() {
-            channel.wait(context.waker());
+            channel.wait_for_room(context.waker())?;
             return Poll::Pending;
         }
         channel.write(self.stream, bytes.get(..length).unwrap_or_default())?;

@@ -35,11 +35,7 @@ pub fn perform<T>(
     wanted: u32,
     mut attempt: impl FnMut() -> Result<T, Errno>,
 ) -> Result<T, Errno> {
-    if description.nonblocking() {
-        attempt()
-    } else {
-        until_done(&**description.object(), wanted, attempt)
-    }
+    if description.nonblocking() { attempt() } else { until_done(&**description.object(), wanted, attempt) }
 }
 
 /// `read(2)`.

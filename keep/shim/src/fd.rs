@@ -100,9 +100,8 @@ struct Table {
 impl Table {
     fn standard() -> Self {
         let null: Arc<dyn Object> = Arc::new(Null);
-        let slot = |object, flags| {
-            Some(Slot { description: Description::new(object, flags), close_on_exec: false })
-        };
+        let slot =
+            |object, flags| Some(Slot { description: Description::new(object, flags), close_on_exec: false });
         let slots = Vec::from([
             slot(Arc::clone(&null), libc::O_RDONLY),
             slot(Arc::clone(&null), libc::O_WRONLY),

@@ -41,8 +41,7 @@ pub struct Writer(Arc<Pipe>);
 #[must_use]
 pub fn pipe() -> (Arc<Reader>, Arc<Writer>) {
     let state = State { ring: Ring::new(CAPACITY), has_reader: true, has_writer: true };
-    let pipe =
-        Arc::new(Pipe { state: Lock::new(state), readers: WaitSet::new(), writers: WaitSet::new() });
+    let pipe = Arc::new(Pipe { state: Lock::new(state), readers: WaitSet::new(), writers: WaitSet::new() });
     (Arc::new(Reader(Arc::clone(&pipe))), Arc::new(Writer(pipe)))
 }
 

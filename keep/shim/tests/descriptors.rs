@@ -262,7 +262,12 @@ fn step() -> impl Strategy<Value = Step> {
     let operations = prop_oneof![
         3 => Just(libc::EPOLL_CTL_ADD), 1 => Just(libc::EPOLL_CTL_MOD), 1 => Just(libc::EPOLL_CTL_DEL)
     ];
-    let events = prop::sample::select(vec![libc::EPOLLIN, libc::EPOLLOUT, libc::EPOLLIN | libc::EPOLLOUT, libc::EPOLLIN | libc::EPOLLRDHUP]);
+    let events = prop::sample::select(vec![
+        libc::EPOLLIN,
+        libc::EPOLLOUT,
+        libc::EPOLLIN | libc::EPOLLOUT,
+        libc::EPOLLIN | libc::EPOLLRDHUP,
+    ]);
     prop_oneof![
         8 => (at.clone(), 0..600_usize).prop_map(|(at, length)| Step::Read { at, length }),
         8 => (at.clone(), 0..300_usize).prop_map(|(at, length)| Step::Write { at, length }),

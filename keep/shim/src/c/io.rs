@@ -117,10 +117,14 @@ unsafe extern "C" fn readv(fd: c_int, start: *const libc::iovec, count: c_int) -
             // SAFETY: as the caller promises.
             unsafe { buffer(vector.iov_base, vector.iov_len) }
         });
-        each(buffers, |buffer| buffer.len(), |buffer, first| {
-            // Only for the first byte does a read wait.
-            if first { blocking::read(&description, buffer) } else { description.object().read(buffer) }
-        })
+        each(
+            buffers,
+            |buffer| buffer.len(),
+            |buffer, first| {
+                // Only for the first byte does a read wait.
+                if first { blocking::read(&description, buffer) } else { description.object().read(buffer) }
+            },
+        )
     }))
 }
 
@@ -259,8 +263,10 @@ unsafe extern "C" fn pipe2(fds: *mut [c_int; 2], flags: c_int) -> c_int {
         return report(Err(Errno::EINVAL));
     }
     let (reader, writer) = pipe::pipe();
-    let pair =
-        ((reader as Arc<dyn Object>, flags | libc::O_RDONLY), (writer as Arc<dyn Object>, flags | libc::O_WRONLY));
+    let pair = (
+        (reader as Arc<dyn Object>, flags | libc::O_RDONLY),
+        (writer as Arc<dyn Object>, flags | libc::O_WRONLY),
+    );
     // SAFETY: as the caller promises.
     report(unsafe { give_pair(pair, fds) })
 }

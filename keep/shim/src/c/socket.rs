@@ -15,10 +15,7 @@ use crate::object::events;
 const MAX_MESSAGE: usize = 256 * 1024;
 
 /// Calls `work` with the socket behind a descriptor.
-fn with<T>(
-    fd: c_int,
-    work: impl FnOnce(&Description, &dyn Socket) -> Result<T, Errno>,
-) -> Result<T, Errno> {
+fn with<T>(fd: c_int, work: impl FnOnce(&Description, &dyn Socket) -> Result<T, Errno>) -> Result<T, Errno> {
     let description = fd::get(fd)?;
     let socket = description.object().socket().ok_or(Errno::ENOTSOCK)?;
     work(&description, socket)

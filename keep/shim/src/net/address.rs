@@ -92,9 +92,7 @@ impl Address {
 pub(super) fn take_in(family: Family, address: Address) -> Result<SocketAddr, Errno> {
     match (family, address) {
         (Family::V4, Address::Inet(address @ SocketAddr::V4(_))) => Ok(address),
-        (Family::V6, Address::Inet(SocketAddr::V6(v6))) => {
-            Ok((v6.ip().to_canonical(), v6.port()).into())
-        }
+        (Family::V6, Address::Inet(SocketAddr::V6(v6))) => Ok((v6.ip().to_canonical(), v6.port()).into()),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }

@@ -136,7 +136,8 @@ pub fn set_option(socket: &dyn Socket, level: i32, name: i32, value: &[u8]) -> R
     };
     let value = word(0)?;
     let ranged = |most: i32| Some(value).filter(|v| (1..=most).contains(v)).ok_or(Errno::EINVAL);
-    let bound = || socket.local().is_ok_and(|address| matches!(address, super::Address::Inet(a) if a.port() != 0));
+    let bound =
+        || socket.local().is_ok_and(|address| matches!(address, super::Address::Inet(a) if a.port() != 0));
     // Before the lock: these ask the socket itself.
     if (level, name) == (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY) && family == Family::V6 && bound() {
         return Err(Errno::EINVAL);

@@ -70,11 +70,7 @@ impl<S> Ports<S> {
     ///
     /// # Errors
     /// `EADDRINUSE`.
-    pub(super) fn reserve(
-        &'static self,
-        claim: Claim,
-        socket: &Weak<S>,
-    ) -> Result<Reservation<S>, Errno> {
+    pub(super) fn reserve(&'static self, claim: Claim, socket: &Weak<S>) -> Result<Reservation<S>, Errno> {
         let mut holders = self.holders.lock();
         let free = |port: u16, shared: bool| {
             holders.get(&port).is_none_or(|holders| {

@@ -158,9 +158,7 @@ impl Socket for Tcp {
             None => self.reserve((address::loopback_like(to.ip()), 0).into())?,
         };
         let local = match reservation.address {
-            bound if bound.ip().is_unspecified() => {
-                (address::loopback_like(to.ip()), bound.port()).into()
-            }
+            bound if bound.ip().is_unspecified() => (address::loopback_like(to.ip()), bound.port()).into(),
             bound => bound,
         };
         match listener.offer(self, local, to) {
@@ -194,8 +192,7 @@ impl Socket for Tcp {
                     *state = State::Idle(Some(reservation));
                     return Err(errno);
                 }
-                *state =
-                    State::Listening { reservation, queue: VecDeque::new(), backlog: most as usize };
+                *state = State::Listening { reservation, queue: VecDeque::new(), backlog: most as usize };
             }
         }
         Ok(())

@@ -1,0 +1,210 @@
+//! The command line.
+
+use core::time::Duration;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use holdfast_client::config::{parse_duration, parse_size};
+use holdfast_client::pack::Mapping;
+use holdfast_engine::CpuLevel;
+
+/// Runs WebAssembly in a Keep, where the owner of the machine can neither read nor change it.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_help = "Start with:  holdfast run app.wasm")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an application in a Keep
+    Run(Box<Run>),
+    /// Compile an application ahead of time
+    Compile(Compile),
+    /// Show which backends work on this machine, and what is missing for the others
+    Platform(Platform),
+    /// Write or check a configuration file
+    #[command(subcommand)]
+    Config(Config),
+    /// Show or empty the cache of compiled applications
+    #[command(subcommand)]
+    Cache(Cache),
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  holdfast run hello.wasm
+  holdfast run --env LANG=C tool.wasm -- --verbose
+  holdfast run --dir ./data:/data:ro --dir ./results:/out:out report.wasm
+  producer | holdfast run --timeout 1m --memory 2G filter.wasm > result
+
+Exit status: the application's. 134 if it trapped, 124 after --timeout, 130 after Ctrl-C; 64 to 78 if it
+could not run (see docs/exit-codes.md).";
+
+#[derive(Args, Debug)]
+#[command(after_help = RUN_EXAMPLES)]
+pub(crate) struct Run {
+    /// What the Keep is made of
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) backend: Backend,
+    /// A variable of the application's environment; nothing is inherited
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) env: Vec<(String, String)>,
+    /// A directory: its content is copied into the Keep. `ro`: the application cannot change it. `out`: what
+    /// it changed is copied back at the end, all at once
+    #[arg(long = "dir", value_name = "HOST:GUEST[:ro][:out]", value_parser = mapping)]
+    pub(crate) dirs: Vec<Mapping>,
+    /// Memory of the Keep, as in 512M or 2G: for the application, its files and the runtime [default: 1G]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// Threads (vCPUs) of the Keep [default: 4]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<u32>,
+    /// End the application after this time, as in 1.5s or 2m
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// End the application after this much computation, about one unit an instruction
+    #[arg(long, value_name = "N")]
+    pub(crate) fuel: Option<u64>,
+    /// Take what is not on the command line from this file (Holdfast.toml or Enarx.toml)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print a summary as JSON on standard error at the end (docs/json.md)
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Do not say that the Keep is not confidential
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// The application: .wasm (module or component), .wat, or .cwasm
+    #[arg(value_name = "APP")]
+    pub(crate) application: PathBuf,
+    /// The application's arguments
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// KVM where it works, else a process
+    #[default]
+    Auto,
+    /// A virtual machine; for development
+    Kvm,
+    /// A process under a system call filter; for development, where there is no KVM
+    Process,
+}
+
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  holdfast compile app.wasm -o app.cwasm --cpu x86-64-v3")]
+pub(crate) struct Compile {
+    /// The application: .wasm or .wat
+    #[arg(value_name = "APP")]
+    pub(crate) application: PathBuf,
+    /// The file to write
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// Which CPU it may count on: x86-64-v2, x86-64-v3, x86-64-v4, or native [default: the best named level
+    /// of this machine]
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub(crate) cpu: Option<CpuLevel>,
+    /// Make it countable, for `run --fuel`
+    #[arg(long)]
+    pub(crate) fuel: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Platform {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Write a Holdfast.toml that lists every key
+    Init {
+        /// The file to write; it must not exist
+        #[arg(default_value = "Holdfast.toml")]
+        file: PathBuf,
+    },
+    /// Say whether a configuration file is right
+    Check {
+        /// Holdfast.toml or Enarx.toml
+        #[arg(default_value = "Holdfast.toml")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Cache {
+    /// Where it is and how much is in it
+    Show,
+    /// Remove everything in it
+    Clear,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("write NAME=VALUE".into()),
+    }
+}
+
+/// Host paths with a colon in them can be given in a configuration file.
+fn mapping(text: &str) -> Result<Mapping, String> {
+    let mut parts = text.split(':');
+    let (Some(host), Some(guest)) = (parts.next(), parts.next()) else {
+        return Err("write HOST:GUEST, as in ./data:/data".into());
+    };
+    if host.is_empty() || guest.is_empty() {
+        return Err("neither HOST nor GUEST may be empty".into());
+    }
+    let mut mapping = Mapping { host: host.into(), guest: guest.into(), read_only: false, out: false };
+    for flag in parts {
+        match flag {
+            "ro" => mapping.read_only = true,
+            "out" => mapping.out = true,
+            other => return Err(format!("{other:?} is neither `ro` nor `out`")),
+        }
+    }
+    if mapping.read_only && mapping.out {
+        return Err("what cannot be changed (ro) has nothing to bring back (out)".into());
+    }
+    Ok(mapping)
+}
+
+fn level(text: &str) -> Result<CpuLevel, String> {
+    CpuLevel::from_name(text)
+        .ok_or_else(|| "the levels are x86-64-v2, x86-64-v3, x86-64-v4 and native".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn directories() {
+        let plain = Mapping { host: "a".into(), guest: "/b".into(), read_only: false, out: false };
+        assert_eq!(mapping("a:/b"), Ok(plain.clone()));
+        assert_eq!(mapping("a:/b:ro"), Ok(Mapping { read_only: true, ..plain.clone() }));
+        assert_eq!(mapping("a:/b:out"), Ok(Mapping { out: true, ..plain }));
+        for wrong in ["a", "a:", ":/b", "a:/b:rw", "a:/b:ro:out"] {
+            assert!(mapping(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_follows_the_application_is_its_own() {
+        let cli = Cli::try_parse_from(["holdfast", "run", "-q", "app.wasm", "--json", "--", "-x"]).unwrap();
+        let Command::Run(run) = cli.command else { panic!("{cli:?}") };
+        assert!(run.quiet && !run.json);
+        assert_eq!(run.args, ["--json", "--", "-x"]);
+    }
+}

@@ -78,9 +78,7 @@ impl BootInfo {
         if self.vcpus == 0 || self.vcpus > MAX_VCPUS {
             return Err(BootInfoError::Vcpus(self.vcpus));
         }
-        if self.memory < MIN_MEMORY
-            || self.memory > MAX_MEMORY
-            || !self.memory.is_multiple_of(MEMORY_GRANULE)
+        if self.memory < MIN_MEMORY || self.memory > MAX_MEMORY || !self.memory.is_multiple_of(MEMORY_GRANULE)
         {
             return Err(BootInfoError::Memory(self.memory));
         }

@@ -304,12 +304,7 @@ impl Call {
                 (code as u64, detail)
             }
         };
-        Request {
-            sequence,
-            operation: self.operation(),
-            reserved: 0,
-            arguments: [first, second, 0, 0, 0, 0],
-        }
+        Request { sequence, operation: self.operation(), reserved: 0, arguments: [first, second, 0, 0, 0, 0] }
     }
 
     /// The call that a request makes. Call it on a private copy.

@@ -20,7 +20,9 @@ pub enum Ending {
     #[error("the Keep ran out of memory; give it more with --memory")]
     OutOfMemory,
     /// A CPU exception outside WebAssembly code: the vector, and the address relative to the body.
-    #[error("the Keep failed inside (CPU exception {vector} at body+{address:#x}); this is a bug in Holdfast")]
+    #[error(
+        "the Keep failed inside (CPU exception {vector} at body+{address:#x}); this is a bug in Holdfast"
+    )]
     Fault {
         /// x86 exception vector.
         vector: u8,

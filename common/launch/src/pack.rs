@@ -173,8 +173,8 @@ fn relocate(
         let entries = segment.dynamic(endian, file).map_err(|_| PackError::Elf(name, "dynamic section"))?;
         for entry in entries.unwrap_or_default() {
             match entry.d_tag(endian) {
-                tag if tag == i64::from(DT_RELA) => table = entry.d_val(endian),
-                tag if tag == i64::from(DT_RELASZ) => size = entry.d_val(endian),
+                tag if tag == DT_RELA => table = entry.d_val(endian),
+                tag if tag == DT_RELASZ => size = entry.d_val(endian),
                 _ => {}
             }
         }

@@ -14,7 +14,9 @@ use std::process::Command;
 use holdfast_gate::{Ending, window};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{LoaderError, launch, sandbox};
@@ -83,7 +85,10 @@ fn failed<E: Into<io::Error>>(what: &'static str) -> impl Fn(E) -> SpawnError {
 /// What a loader tells its client: first `Started` or `Failed`, then at the end one of the others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Report {
-    Started { backend: Backend, landlock: bool },
+    Started {
+        backend: Backend,
+        landlock: bool,
+    },
     Failed(LoaderError),
     /// Code and detail of an [`Ending`].
     Ended(u32, u64),
@@ -324,7 +329,8 @@ fn start_again(config: &LoaderConfig<'_>, channel: OwnedFd, control: OwnedFd) ->
 /// If the arguments are not those of [`spawn`]: somebody else started the program so.
 pub fn run_inherited(arguments: &[OsString]) -> io::Result<std::convert::Infallible> {
     let not_ours = || io::Error::new(io::ErrorKind::InvalidInput, "this command is for Holdfast itself");
-    let number = |text: &OsString| text.to_str()?.parse::<RawFd>().ok().filter(|fd| *fd > libc::STDERR_FILENO);
+    let number =
+        |text: &OsString| text.to_str()?.parse::<RawFd>().ok().filter(|fd| *fd > libc::STDERR_FILENO);
     let numbers: Option<Vec<_>> = arguments.iter().map(number).collect();
     let Some([channel, control, file]) = numbers.as_deref() else { return Err(not_ours()) };
     let [channel, control, file] = [inherited(*channel)?, inherited(*control)?, inherited(*file)?];

@@ -10,10 +10,14 @@ use crate::kvm::KvmError;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum LoaderError {
     /// There is no `/dev/kvm`. The host's.
-    #[error("/dev/kvm does not exist; enable virtualisation in the firmware and load the module kvm_amd or kvm_intel, or use --backend process")]
+    #[error(
+        "/dev/kvm does not exist; enable virtualisation in the firmware and load the module kvm_amd or kvm_intel, or use --backend process"
+    )]
     KvmMissing,
     /// It may not be opened. The host's.
-    #[error("/dev/kvm may not be opened by this user; add the user to the group kvm, or use --backend process")]
+    #[error(
+        "/dev/kvm may not be opened by this user; add the user to the group kvm, or use --backend process"
+    )]
     KvmNotPermitted,
     /// KVM cannot serve. The host's.
     #[error("{0}")]
@@ -28,7 +32,9 @@ pub enum LoaderError {
     #[error("{0}")]
     Image(String),
     /// A vCPU broke the rules of the gate. The Keep's.
-    #[error("the Keep broke the rules of the gate ({0}); it was ended. This is a bug in Holdfast, or somebody attacks the host from inside the Keep")]
+    #[error(
+        "the Keep broke the rules of the gate ({0}); it was ended. This is a bug in Holdfast, or somebody attacks the host from inside the Keep"
+    )]
     Violation(String),
     /// A vCPU or the Keep's process stopped without saying why.
     #[error("the Keep stopped: {0}")]

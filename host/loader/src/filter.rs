@@ -59,11 +59,13 @@ fn compile(list: &[Allowed], otherwise: SeccompAction, matched: SeccompAction) -
         let chain = rules.entry(allowed.call).or_default();
         // A chain without rules is the call whatever its arguments.
         if !allowed.tests.is_empty() {
-            let tests = allowed.tests.iter().map(condition).collect::<Result<_, _>>().map_err(io::Error::other)?;
+            let tests =
+                allowed.tests.iter().map(condition).collect::<Result<_, _>>().map_err(io::Error::other)?;
             chain.push(SeccompRule::new(tests).map_err(io::Error::other)?);
         }
     }
-    let filter = SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64).map_err(io::Error::other)?;
+    let filter =
+        SeccompFilter::new(rules, otherwise, matched, TargetArch::x86_64).map_err(io::Error::other)?;
     filter.try_into().map_err(io::Error::other)
 }
 

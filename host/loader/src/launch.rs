@@ -13,6 +13,7 @@ use holdfast_launch::{Image, LaunchPlan, Platform, Shape};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::ClockId;
 
+use crate::LoaderError;
 use crate::control::{Backend, Choice, LoaderConfig, Report};
 use crate::kvm::{self, KvmError};
 use crate::machine::{self, Machine};
@@ -20,7 +21,6 @@ use crate::process::Child;
 use crate::sandbox::{self, Role};
 use crate::service::{Next, Service, Vcpus, clock};
 use crate::window::Window;
-use crate::LoaderError;
 
 /// How a Keep ended.
 pub(crate) type Outcome = Result<Ending, LoaderError>;
@@ -249,10 +249,10 @@ fn watch(reporter: &Reporter) -> ! {
     loop {
         // A failed poll says nothing, and is repeated.
         let _ = poll(&mut polled, None);
-        if let (Some(child), Some(ended)) = (&reporter.child, polled.get(1)) {
-            if !ended.revents().is_empty() {
-                reporter.end(Err(child.reap().err().unwrap_or(LoaderError::Silent)));
-            }
+        if let (Some(child), Some(ended)) = (&reporter.child, polled.get(1))
+            && !ended.revents().is_empty()
+        {
+            reporter.end(Err(child.reap().err().unwrap_or(LoaderError::Silent)));
         }
         if polled.first().is_some_and(|control| !control.revents().is_empty()) {
             // Nothing is ever sent this way: the client has closed it, or died.

@@ -101,7 +101,7 @@ const THREAD: u64 = (libc::CLONE_VM
 
 /// What a loader does after this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
+pub enum Role {
     /// It serves a Keep in another process.
     Process,
     /// It runs a virtual machine with so many vCPUs.
@@ -113,7 +113,7 @@ pub(crate) enum Role {
 ///
 /// # Errors
 /// What the kernel refuses; the caller must not go on.
-pub(crate) fn enter(role: Role, descriptors: &[RawFd]) -> io::Result<bool> {
+pub fn enter(role: Role, descriptors: &[RawFd]) -> io::Result<bool> {
     close_all_but(descriptors)?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     let highest = descriptors.iter().copied().max().unwrap_or(0);

@@ -115,10 +115,9 @@ impl Service {
                 backend.interrupt(index);
                 Answer::Done
             }
-            Call::Clock => Answer::Clock {
-                wall_ns: clock(ClockId::Realtime),
-                monotonic_ns: clock(ClockId::Monotonic),
-            },
+            Call::Clock => {
+                Answer::Clock { wall_ns: clock(ClockId::Realtime), monotonic_ns: clock(ClockId::Monotonic) }
+            }
             Call::Read { length, .. } => moved(|| self.window.receive(channel, bounce, length as usize)),
             Call::Write { length, .. } => moved(|| self.window.send(channel, bounce, length as usize)),
             Call::Shutdown { .. } => match rustix::net::shutdown(channel, Shutdown::Write) {

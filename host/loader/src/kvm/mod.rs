@@ -16,10 +16,14 @@ pub use vcpu::{Exit, Kick, Vcpu, install_kick_handler};
 #[derive(Debug, thiserror::Error)]
 pub enum KvmError {
     /// There is no `/dev/kvm`.
-    #[error("/dev/kvm does not exist; enable virtualisation in the firmware and load the module kvm_amd or kvm_intel, or use --backend process")]
+    #[error(
+        "/dev/kvm does not exist; enable virtualisation in the firmware and load the module kvm_amd or kvm_intel, or use --backend process"
+    )]
     Missing,
     /// It may not be opened.
-    #[error("/dev/kvm may not be opened by this user; add the user to the group kvm, or use --backend process")]
+    #[error(
+        "/dev/kvm may not be opened by this user; add the user to the group kvm, or use --backend process"
+    )]
     NotPermitted,
     /// It answers with another version.
     #[error("/dev/kvm speaks API version {0}, not 12; update the kernel")]
@@ -121,7 +125,8 @@ impl Machine {
             };
             memory::set_region(&vm, region).map_err(call("KVM_SET_USER_MEMORY_REGION"))?;
         }
-        let cpuid = kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(call("KVM_GET_SUPPORTED_CPUID"))?;
+        let cpuid =
+            kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(call("KVM_GET_SUPPORTED_CPUID"))?;
         let run_size = kvm.get_vcpu_mmap_size().map_err(call("KVM_GET_VCPU_MMAP_SIZE"))?;
         Ok(Self { vm, cpuid, run_size, registers: registers.clone(), _memory: owned })
     }

@@ -41,8 +41,10 @@ impl Kick {
         self.pending.store(true, Ordering::SeqCst);
         let thread = self.thread.load(Ordering::SeqCst);
         if thread != 0 {
-            // SAFETY: sends a signal, whose handler does nothing, to a thread of this process; if it is gone the call fails.
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGUSR1) };
+            let process = std::process::id();
+            // SAFETY: sends a signal, whose handler does nothing, to a thread of this process; if it is gone
+            // the call fails.
+            unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGUSR1) };
         }
     }
 }
@@ -85,7 +87,8 @@ impl Vcpu {
         sregs.efer = registers.efer;
         fd.set_sregs(&sregs).map_err(call("KVM_SET_SREGS"))?;
         let mut xcrs = kvm_xcrs { nr_xcrs: 1, ..Default::default() };
-        xcrs.xcrs[0] = kvm_xcr { xcr: 0, value: registers.xcr0 & supported_states(cpuid), ..Default::default() };
+        xcrs.xcrs[0] =
+            kvm_xcr { xcr: 0, value: registers.xcr0 & supported_states(cpuid), ..Default::default() };
         fd.set_xcrs(&xcrs).map_err(call("KVM_SET_XCRS"))?;
         let regs = kvm_regs {
             rip: registers.rip,
@@ -118,7 +121,10 @@ impl Vcpu {
     #[must_use]
     pub fn regs(&self) -> String {
         match (self.fd.get_regs(), self.fd.get_sregs()) {
-            (Ok(regs), Ok(sregs)) => format!("rip {:#x} rsp {:#x} cr2 {:#x} cs {:#x}", regs.rip, regs.rsp, sregs.cr2, sregs.cs.selector),
+            (Ok(regs), Ok(sregs)) => format!(
+                "rip {:#x} rsp {:#x} cr2 {:#x} cs {:#x}",
+                regs.rip, regs.rsp, sregs.cr2, sregs.cs.selector
+            ),
             _ => "unknown".into(),
         }
     }

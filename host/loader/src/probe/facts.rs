@@ -109,7 +109,9 @@ impl Cpu {
         let name = text(&[vendor.ebx, vendor.edx, vendor.ecx]);
         let features = __cpuid(1);
         let has = |register: u32, bit: u32| register & (1 << bit) != 0;
-        let leaf = |leaf: u32, base: u32| if __cpuid(base).eax >= leaf { Some(__cpuid_count(leaf, 0)) } else { None };
+        let leaf = |leaf: u32, base: u32| {
+            if __cpuid(base).eax >= leaf { Some(__cpuid_count(leaf, 0)) } else { None }
+        };
         let extended = leaf(7, 0);
         let under = has(features.ecx, 31).then(|| __cpuid(0x4000_0000));
         Self {
@@ -121,7 +123,9 @@ impl Cpu {
             snp: leaf(0x8000_001f, 0x8000_0000).is_some_and(|sev| has(sev.eax, 4)),
             sgx: extended.is_some_and(|extended| has(extended.ebx, 2)),
             tdx_guest: leaf(0x21, 0).is_some_and(|tdx| text(&[tdx.ebx, tdx.edx, tdx.ecx]) == "IntelTDX    "),
-            hypervisor: under.map(|under| text(&[under.ebx, under.ecx, under.edx])).filter(|name| !name.is_empty()),
+            hypervisor: under
+                .map(|under| text(&[under.ebx, under.ecx, under.edx]))
+                .filter(|name| !name.is_empty()),
         }
     }
 }

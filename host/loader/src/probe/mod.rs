@@ -93,7 +93,11 @@ impl Report {
                 "SEV-SNP in the kernel",
                 "use Linux 6.11 or later and load the module: modprobe kvm_amd sev=1 sev_snp=1",
             ),
-            device(facts.sev, "the secure processor's driver: modprobe ccp", "sudo setfacl -m u:$USER:rw /dev/sev"),
+            device(
+                facts.sev,
+                "the secure processor's driver: modprobe ccp",
+                "sudo setfacl -m u:$USER:rw /dev/sev",
+            ),
             device(facts.kvm, NO_KVM, KVM_REFUSED),
         ];
         let tdx = [
@@ -115,7 +119,11 @@ impl Report {
         ];
         let process = [
             keep_cpu,
-            need(facts.seccomp, "seccomp filters in the kernel", "use a kernel built with CONFIG_SECCOMP_FILTER"),
+            need(
+                facts.seccomp,
+                "seccomp filters in the kernel",
+                "use a kernel built with CONFIG_SECCOMP_FILTER",
+            ),
         ];
         Self {
             backends: vec![
@@ -131,7 +139,8 @@ impl Report {
     }
 }
 
-const NO_KVM: &str = "enable virtualisation in the firmware and load the module: modprobe kvm_amd or kvm_intel";
+const NO_KVM: &str =
+    "enable virtualisation in the firmware and load the module: modprobe kvm_amd or kvm_intel";
 const KVM_REFUSED: &str = "sudo usermod -aG kvm $USER, and log in again";
 
 fn need(there: bool, what: &'static str, remedy: &'static str) -> Option<Missing> {
@@ -163,7 +172,12 @@ mod tests {
     use super::*;
 
     fn names(report: &Report) -> Vec<&str> {
-        report.backends.iter().filter(|backend| backend.missing.is_empty()).map(|backend| backend.name).collect()
+        report
+            .backends
+            .iter()
+            .filter(|backend| backend.missing.is_empty())
+            .map(|backend| backend.name)
+            .collect()
     }
 
     fn plain() -> Facts {

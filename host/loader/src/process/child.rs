@@ -10,7 +10,9 @@ use std::ptr;
 use holdfast_launch::headers::{EXECUTE, READ};
 use holdfast_launch::layout;
 use holdfast_launch::plan::{Kind, LaunchPlan, ProcessRegisters, Region, Start};
-use rustix::process::{DumpableBehavior, Resource, Signal, set_dumpable_behavior, set_parent_process_death_signal};
+use rustix::process::{
+    DumpableBehavior, Resource, Signal, set_dumpable_behavior, set_parent_process_death_signal,
+};
 use seccompiler::BpfProgram;
 
 use super::{filter, regions};
@@ -74,9 +76,7 @@ pub(super) fn read_report(report: [u8; REPORT]) -> Result<(), LoaderError> {
     let [step, _, _, _, error @ ..] = report;
     match STEPS.get(usize::from(step).wrapping_sub(1)) {
         None => Ok(()),
-        Some(what) => {
-            Err(LoaderError::system(what)(io::Error::from_raw_os_error(i32::from_le_bytes(error))))
-        }
+        Some(what) => Err(LoaderError::system(what)(io::Error::from_raw_os_error(i32::from_le_bytes(error)))),
     }
 }
 
@@ -262,10 +262,11 @@ fn departure() -> io::Result<Region> {
 /// Where the kernel's own pages lie (vDSO and its data) by `/proc/self/maps`: some kernels do not let
 /// them be unmapped, and nothing of the loader's is in them.
 fn kernel_pages(maps: &str) -> (u64, u64) {
-    let ranges = maps.lines().filter(|line| line.contains("[vdso]") || line.contains("[vvar")).filter_map(|line| {
-        let (from, to) = line.split_once(' ')?.0.split_once('-')?;
-        Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
-    });
+    let ranges =
+        maps.lines().filter(|line| line.contains("[vdso]") || line.contains("[vvar")).filter_map(|line| {
+            let (from, to) = line.split_once(' ')?.0.split_once('-')?;
+            Some((u64::from_str_radix(from, 16).ok()?, u64::from_str_radix(to, 16).ok()?))
+        });
     ranges.reduce(|all, range| (all.0.min(range.0), all.1.max(range.1))).unwrap_or((END, END))
 }
 

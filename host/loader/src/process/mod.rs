@@ -13,7 +13,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use holdfast_launch::LaunchPlan;
-use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
+};
 
 use crate::LoaderError;
 use crate::window::Window;
@@ -31,7 +33,8 @@ impl Child {
     /// # Errors
     /// [`LoaderError`]: what the child could not do.
     pub fn new(plan: &LaunchPlan, window: &Window, memory: u64) -> Result<Self, LoaderError> {
-        let orders = child::Orders::new(plan, window, memory).map_err(LoaderError::system("plan the Keep's process"))?;
+        let orders = child::Orders::new(plan, window, memory)
+            .map_err(LoaderError::system("plan the Keep's process"))?;
         let (gate, childs) = UnixStream::pair().map_err(LoaderError::system("make a socket pair"))?;
         // SAFETY: this process has one thread, so that the child's copy of it is whole.
         let pid = match unsafe { libc::fork() } {

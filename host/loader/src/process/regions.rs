@@ -15,7 +15,8 @@ use holdfast_launch::plan::Kind;
 /// The system's; also if something lies there already.
 pub(super) fn map(region: &Region, window: RawFd) -> io::Result<()> {
     let length = usize::try_from(region.length).map_err(|_| io::ErrorKind::OutOfMemory)?;
-    let place: *mut c_void = ptr::with_exposed_provenance_mut(usize::try_from(region.address).map_err(io::Error::other)?);
+    let place: *mut c_void =
+        ptr::with_exposed_provenance_mut(usize::try_from(region.address).map_err(io::Error::other)?);
     let (kind, file) = match region.kind {
         Kind::Shared => (libc::MAP_SHARED, window),
         Kind::Measured | Kind::Memory => (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1),

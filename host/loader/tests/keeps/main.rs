@@ -9,11 +9,13 @@ mod program;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::process::ExitCode;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use holdfast_gate::Ending;
 use holdfast_loader::control::{self, Outcome};
+use holdfast_loader::sandbox::{self, Role};
 use holdfast_loader::{Choice, Handle, LoaderConfig, LoaderError, spawn};
 use program::{Program, image};
 
@@ -155,10 +157,8 @@ fn has_nothing_of_the_loader(backend: Choice) {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
         let maps = fs::read_to_string(format!("/proc/{keep}/maps")).expect("its maps");
-        let foreign: Vec<_> = maps
-            .lines()
-            .filter(|line| !line.starts_with("1000") && !line.contains("[v"))
-            .collect();
+        let foreign: Vec<_> =
+            maps.lines().filter(|line| !line.starts_with("1000") && !line.contains("[v")).collect();
         if foreign.is_empty() {
             assert!(maps.contains("holdfast-window") && !maps.contains("rwx"), "{maps}");
             break;
@@ -193,6 +193,40 @@ fn refuses_a_shape_out_of_range(backend: Choice) {
     }
 }
 
+/// The signal that ends a process which makes a system call inside the sandbox of `role`.
+fn end_in_sandbox(role: Role, call: fn()) -> Option<i32> {
+    // SAFETY: this process has one thread.
+    let pid = unsafe { libc::fork() };
+    assert!(pid >= 0);
+    if pid == 0 {
+        if sandbox::enter(role, &[]).is_ok() {
+            call();
+        }
+        // SAFETY: ends the child at once.
+        unsafe { libc::_exit(0) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child made above; the kernel writes one number.
+    unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status))
+}
+
+fn has_a_sandboxed_loader(backend: Choice) {
+    let role = if backend == Choice::Kvm { Role::Kvm(1) } else { Role::Process };
+    assert_eq!(end_in_sandbox(role, || ()), None);
+    let forbidden: &[fn()] = &[
+        || drop(fs::File::open("/dev/null")),
+        || drop(UnixStream::pair()),
+        || drop(Command::new("true").spawn()),
+        || _ = rustix::process::getppid(),
+        // SAFETY: a mapping where the kernel likes touches no other; it is refused by the death of the process.
+        || _ = unsafe { libc::mmap(std::ptr::null_mut(), 4096, 7, 0x22, -1, 0) },
+    ];
+    for (number, call) in forbidden.iter().enumerate() {
+        assert_eq!(end_in_sandbox(role, *call), Some(libc::SIGSYS), "call {number}");
+    }
+}
+
 /// Children of this process, and theirs, eldest first.
 fn descendants() -> Vec<u32> {
     let mut found = vec![std::process::id()];
@@ -221,11 +255,14 @@ fn assert_gone(pids: &[u32]) {
     }
 }
 
+/// A test with its name.
+type Test = (&'static str, fn(Choice));
+
 macro_rules! tests {
     ($($name:ident),* $(,)?) => { &[$((stringify!($name), $name as fn(Choice))),*] };
 }
 
-const EVERYWHERE: &[(&str, fn(Choice))] = tests![
+const EVERYWHERE: &[Test] = tests![
     ends_itself,
     echoes_what_it_receives,
     sleeps_by_the_clock,
@@ -238,21 +275,23 @@ const EVERYWHERE: &[(&str, fn(Choice))] = tests![
     starts_from_a_client_with_threads,
     refuses_what_is_no_image,
     refuses_a_shape_out_of_range,
+    has_a_sandboxed_loader,
 ];
 
-const IN_A_PROCESS: &[(&str, fn(Choice))] =
+const IN_A_PROCESS: &[Test] =
     tests![is_killed_for_a_forbidden_system_call, may_map_memory, has_nothing_of_the_loader];
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    if let Some((first, rest)) = arguments.split_first() {
-        if first == control::ARGUMENT {
-            return match control::run_inherited(rest) {
-                Err(_) => ExitCode::FAILURE,
-            };
-        }
+    if let Some((first, rest)) = arguments.split_first()
+        && first == control::ARGUMENT
+    {
+        return match control::run_inherited(rest) {
+            Err(_) => ExitCode::FAILURE,
+        };
     }
-    let wanted = arguments.iter().filter_map(|argument| argument.to_str()).find(|text| !text.starts_with('-'));
+    let wanted =
+        arguments.iter().filter_map(|argument| argument.to_str()).find(|text| !text.starts_with('-'));
     let kvm = holdfast_loader::kvm::open();
     if let Err(error) = &kvm {
         println!("skipped on kvm: {error}");

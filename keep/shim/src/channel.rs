@@ -205,3 +205,39 @@ impl Drop for Channel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::epoll::{EDGE, Epoll, Wish};
+    use crate::fd;
+
+    /// The one test on the channel, as there is one channel.
+    #[test]
+    fn a_short_read_asks_the_host_and_its_answer_is_an_event() {
+        const FD: i32 = 3;
+        let channel = Arc::clone(fd::get(FD).unwrap().object());
+        let epoll = Epoll::new();
+        epoll.add(FD, Wish { events: events::IN | EDGE, data: 1 }).unwrap();
+        sys::CHANNEL.lock().unwrap().0.extend(b"hello");
+        assert_eq!(epoll.wait(8, Some(0)).len(), 1);
+        assert!(channel.interest(events::IN).is_empty());
+        let mut buffer = [0; 5];
+        assert_eq!(channel.read(&mut buffer), Ok(5));
+        assert!(channel.interest(events::IN).is_empty(), "a full read may leave more");
+        assert_eq!(channel.read(&mut buffer), Err(Errno::EAGAIN));
+        assert_eq!(channel.interest(events::IN | events::OUT), Interest::CHANNEL_READ);
+        assert_eq!(channel.ready(), events::OUT);
+        assert!(epoll.wait(8, Some(0)).is_empty());
+
+        sys::CHANNEL.lock().unwrap().0.extend(b"abc");
+        report(Interest::CHANNEL_READ);
+        assert_eq!(epoll.wait(8, Some(0)).len(), 1);
+        assert!(epoll.wait(8, Some(0)).is_empty(), "one event for one change");
+        assert_eq!(channel.read(&mut buffer), Ok(3));
+        assert_eq!(channel.interest(events::IN), Interest::CHANNEL_READ, "a short read is the last one");
+        report(Interest::CHANNEL_READ);
+        assert_eq!(epoll.wait(8, Some(0)).len(), 1, "the next change is a new event");
+        epoll.delete(FD).unwrap();
+    }
+}

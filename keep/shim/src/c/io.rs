@@ -238,18 +238,21 @@ unsafe extern "C" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_int) ->
     }))
 }
 
+/// An object and the flags of its descriptor.
+type Opened = (Arc<dyn Object>, c_int);
+
 /// Writes two descriptors for the caller of `pipe2` or `socketpair`.
 ///
 /// # Safety
 /// `to` is null or valid for two descriptors.
 pub(super) unsafe fn give_pair(
-    pair: ((Arc<dyn Object>, c_int), (Arc<dyn Object>, c_int)),
+    (first, second): (Opened, Opened),
     to: *mut [c_int; 2],
 ) -> Result<c_int, Errno> {
     if to.is_null() {
         return Err(Errno::EFAULT);
     }
-    let fds = fd::install_pair(pair.0, pair.1)?;
+    let fds = fd::install_pair(first, second)?;
     // SAFETY: as the caller promises; it is not null.
     unsafe { to.write(fds) };
     Ok(0)

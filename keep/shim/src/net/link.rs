@@ -187,10 +187,11 @@ impl Link {
                 other.reads_no_more = true;
                 other.writes_no_more = true;
             }
-            if abrupt || !own.inbox.is_empty() {
+            // A connection that has ended already can be reset no more.
+            if (abrupt || !own.inbox.is_empty()) && !self.is_over(own, other) {
                 let ended_before = self.manner == Manner::Tcp && own.writes_no_more;
                 other.reset(if ended_before { Errno::EPIPE } else { Errno::ECONNRESET });
-            } else {
+            } else if !own.reset {
                 own.writes_no_more = true;
             }
             own.inbox = Ring::new(CAPACITY);

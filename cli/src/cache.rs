@@ -19,9 +19,9 @@ pub(crate) fn cache(command: &options::Cache) -> Result<u8, Failure> {
             let text = format!("{directory}: {} applications, {} KiB\n", usage.entries, usage.bytes / 1024);
             crate::print(&text)?;
         }
-        options::Cache::Clear => cache.prune(0).map_err(|error| {
-            Failure::new(ExitCode::Output, format!("cannot empty {directory}: {error}"))
-        })?,
+        options::Cache::Clear => cache
+            .prune(0)
+            .map_err(|error| Failure::new(ExitCode::Output, format!("cannot empty {directory}: {error}")))?,
     }
     Ok(0)
 }

@@ -70,13 +70,11 @@ fn start(
         Backend::Process => Choice::Process,
     };
     // First of all: the loader is forked from a process that is still small and has one thread.
-    let mut keep =
-        holdfast_loader::spawn(&LoaderConfig { backend, memory, vcpus: threads, image: IMAGE })
-            .map_err(|error| Failure::new(ExitCode::Resources, error.to_string()))?;
+    let mut keep = holdfast_loader::spawn(&LoaderConfig { backend, memory, vcpus: threads, image: IMAGE })
+        .map_err(|error| Failure::new(ExitCode::Resources, error.to_string()))?;
     let stopper = Stopper::default();
-    crate::signals::watch(&stopper).map_err(|error| {
-        Failure::new(ExitCode::Resources, format!("signals cannot be watched: {error}"))
-    })?;
+    crate::signals::watch(&stopper)
+        .map_err(|error| Failure::new(ExitCode::Resources, format!("signals cannot be watched: {error}")))?;
 
     let prepared = Instant::now();
     let file = prepare::compiled(&options.application, settings.fuel.is_some())?;

@@ -155,7 +155,13 @@ fn parse(bytes: &[u8]) -> Result<Artefact<'_>, ArtefactError> {
     if Digest::of(code) != digest {
         return Err(ArtefactError::Damaged);
     }
-    Ok(Artefact { kind, profile: Profile { cpu, metered }, source: Digest(array(&header[32..64])), digest, code })
+    Ok(Artefact {
+        kind,
+        profile: Profile { cpu, metered },
+        source: Digest(array(&header[32..64])),
+        digest,
+        code,
+    })
 }
 
 fn array(bytes: &[u8]) -> [u8; 32] {

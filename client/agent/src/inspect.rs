@@ -128,8 +128,8 @@ pub fn inspect(path: &Path, bytes: Vec<u8>) -> Result<Application, InspectError>
 /// The binary form of a `.wat`.
 fn text(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, InspectError> {
     // The first thing in a text is a parenthesis or a comment. Anything else was never meant as one.
-    let looks_like_text = std::str::from_utf8(bytes)
-        .is_ok_and(|text| text.trim_start().starts_with(['(', ';']));
+    let looks_like_text =
+        std::str::from_utf8(bytes).is_ok_and(|text| text.trim_start().starts_with(['(', ';']));
     if !looks_like_text {
         return Err(InspectError::NotWasm(path.into()));
     }

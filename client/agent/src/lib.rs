@@ -1,7 +1,7 @@
 //! The owner's side: compiles, delivers, collects.
 //!
 //! An application goes through [`inspect`] (what is it, can it run), [`compile`] or the [`cache`], and a
-//! `session` with a Keep, to which it brings the directories that `pack` has read.
+//! [`session`] with a Keep, to which it brings the directories that [`pack`] has read.
 #![forbid(unsafe_code)]
 
 pub mod artefact;
@@ -13,6 +13,7 @@ pub mod digest;
 pub mod exit;
 pub mod inspect;
 pub mod pack;
+pub mod session;
 mod world;
 
 pub use world::WorldError;

@@ -156,10 +156,10 @@ impl Tree {
         let mut names = Vec::new();
         for item in fs::read_dir(&path).map_err(|error| read_error(&path, error))? {
             let item = item.map_err(|error| read_error(&path, error))?;
-            let name = item.file_name().into_string().map_err(|_| PackError::Name {
-                path: item.path(),
-                reason: "it is not UTF-8".into(),
-            })?;
+            let name = item
+                .file_name()
+                .into_string()
+                .map_err(|_| PackError::Name { path: item.path(), reason: "it is not UTF-8".into() })?;
             names.push(name);
         }
         names.sort_unstable();
@@ -211,10 +211,11 @@ fn link_target(host: &Path, path: &str) -> Result<String, PackError> {
             Component::RootDir | Component::Prefix(_) => return Err(out()),
         }
     }
-    target.clone().into_os_string().into_string().map_err(|_| PackError::Name {
-        path: host.into(),
-        reason: "the link's target is not UTF-8".into(),
-    })
+    target
+        .clone()
+        .into_os_string()
+        .into_string()
+        .map_err(|_| PackError::Name { path: host.into(), reason: "the link's target is not UTF-8".into() })
 }
 
 fn special(metadata: &Metadata) -> &'static str {
@@ -263,7 +264,8 @@ mod tests {
             let directory = tree();
             symlink(target, directory.path().join("b/zz")).map(|()| ()).unwrap();
             let error = Tree::read(directory.path(), 0);
-            let expected = matches!(&error, Err(PackError::SymlinkOut { path, .. }) if path.ends_with("b/zz"));
+            let expected =
+                matches!(&error, Err(PackError::SymlinkOut { path, .. }) if path.ends_with("b/zz"));
             assert_eq!(expected, target != "../x", "{target}");
         }
     }

@@ -10,7 +10,7 @@ use wasmparser::{Parser, Payload};
 const P1: &str = "wasi_snapshot_preview1";
 
 /// The functions of WASI p1.
-const P1_FUNCTIONS: &str = "adapter_close_badfd adapter_open_badfd args_get args_sizes_get clock_res_get \
+const P1_FUNCTIONS: &str = "args_get args_sizes_get clock_res_get \
     clock_time_get environ_get environ_sizes_get fd_advise fd_allocate fd_close fd_datasync fd_fdstat_get \
     fd_fdstat_set_flags fd_fdstat_set_rights fd_filestat_get fd_filestat_set_size fd_filestat_set_times fd_pread \
     fd_prestat_dir_name fd_prestat_get fd_pwrite fd_read fd_readdir fd_renumber fd_seek fd_sync fd_tell fd_write \
@@ -65,7 +65,7 @@ impl From<wasmparser::BinaryReaderError> for WorldError {
 ///
 /// # Errors
 /// The first import that is missing, or else the missing entry point.
-pub fn check(kind: ApplicationKind, bytes: &[u8]) -> Result<(), WorldError> {
+pub(crate) fn check(kind: ApplicationKind, bytes: &[u8]) -> Result<(), WorldError> {
     match kind {
         ApplicationKind::Module => module(bytes),
         ApplicationKind::Component => component(bytes),
@@ -168,15 +168,36 @@ mod tests {
     }
 
     #[test]
-    fn the_lists_are_what_the_linkers_of_wasmtime_have() {
+    fn the_functions_of_p1_are_those_of_wasmtimes_linker() {
         let engine = wasmtime::Engine::default();
         let mut linker = wasmtime::Linker::<wasmtime_wasi::p1::WasiP1Ctx>::new(&engine);
         wasmtime_wasi::p1::add_to_linker_async(&mut linker, |context| context).unwrap();
         let mut store = wasmtime::Store::new(&engine, wasmtime_wasi::WasiCtx::builder().build_p1());
-        let mut linked: Vec<String> =
-            linker.iter(&mut store).map(|(_, name, _)| name.to_string()).collect();
+        let mut linked: Vec<String> = linker.iter(&mut store).map(|(_, name, _)| name.to_string()).collect();
         linked.sort();
         assert_eq!(P1_FUNCTIONS.split_ascii_whitespace().collect::<Vec<_>>(), linked);
+    }
+
+    #[test]
+    fn the_interfaces_of_p2_and_p3_are_in_wasmtimes_linker() {
+        struct Empty;
+        impl wasmtime_wasi::WasiView for Empty {
+            fn ctx(&mut self) -> wasmtime_wasi::WasiCtxView<'_> {
+                unreachable!("nothing is instantiated")
+            }
+        }
+        let engine = wasmtime::Engine::default();
+        let mut linker = wasmtime::component::Linker::<Empty>::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
+        wasmtime_wasi::p3::add_to_linker(&mut linker).unwrap();
+        // What is there cannot be defined again.
+        let mut linked = |name: &str| linker.root().instance(name).is_err();
+        for (interfaces, version) in [(P2_INTERFACES, "0.2.12"), (P3_INTERFACES, "0.3.0")] {
+            for interface in interfaces.split_ascii_whitespace() {
+                assert!(linked(&format!("wasi:{interface}@{version}")), "{interface}@{version}");
+            }
+        }
+        assert!(!linked("wasi:cli/absent@0.2.12"));
     }
 
     #[test]
@@ -207,7 +228,10 @@ mod tests {
         assert!(matches!(of("wasi:cli/run@0.1.0"), Err(WorldError::Version(_))));
         let handler = "`wasi:http/incoming-handler@0.2.0`".to_string();
         assert_eq!(of("wasi:http/incoming-handler@0.2.0"), Err(WorldError::Serves(handler)));
-        assert_eq!(of("acme:coffee/brew@1.0.0"), Err(WorldError::UnknownWorld("`acme:coffee/brew@1.0.0`".into())));
+        assert_eq!(
+            of("acme:coffee/brew@1.0.0"),
+            Err(WorldError::UnknownWorld("`acme:coffee/brew@1.0.0`".into()))
+        );
     }
 
     #[test]

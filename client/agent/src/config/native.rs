@@ -50,10 +50,7 @@ pub const TEMPLATE: &str = r#"# How `holdfast run --config Holdfast.toml` runs a
 const KEYS: Keys = Keys(&[
     ("args", Value::Any),
     ("env", Value::Any),
-    (
-        "stdio",
-        Value::Tables(Keys(&[("stdin", Value::Any), ("stdout", Value::Any), ("stderr", Value::Any)])),
-    ),
+    ("stdio", Value::Tables(Keys(&[("stdin", Value::Any), ("stdout", Value::Any), ("stderr", Value::Any)]))),
     (
         "directories",
         Value::Tables(Keys(&[

@@ -11,6 +11,9 @@ use std::process::Command;
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
+/// Names a keep image to carry instead of building one.
+const PREBUILT: &str = "HOLDFAST_KEEP_IMAGE";
+
 /// What a static program asks of the platform's linker search path. Empty: all of it comes from the shim.
 const NO_LIBRARIES: [&str; 8] = ["c", "m", "gcc", "gcc_eh", "pthread", "rt", "dl", "util"];
 
@@ -19,6 +22,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?.to_path_buf();
     for path in ["keep", "common", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
+    }
+    // Who packages Holdfast may build the image once and give it to other builds.
+    println!("cargo::rerun-if-env-changed={PREBUILT}");
+    if let Some(prebuilt) = env::var_os(PREBUILT) {
+        println!("cargo::rerun-if-changed={}", prebuilt.display());
+        let image = fs::read(prebuilt)?;
+        holdfast_launch::Image::parse(&image)?;
+        fs::write(out.join("holdfast-keep.elf"), image)?;
+        return Ok(());
     }
     // <target>/<profile>/build/<package>/out
     let target = out.ancestors().nth(4).ok_or("OUT_DIR is not where cargo puts it")?.join("keep-image");

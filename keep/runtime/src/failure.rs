@@ -1,6 +1,9 @@
 //! What goes wrong, and who is told.
 
-use holdfast_protocol::{Exit, FailureClass, ProtocolError, TrapKind, clip};
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+
+use holdfast_protocol::{Encoder, Exit, FailureClass, ProtocolError, ToClient, TrapKind, clip};
 use rustix::io::Errno;
 use wasmtime::{Trap, UnknownImportError};
 use wasmtime_wasi::I32Exit;
@@ -9,6 +12,20 @@ use wasmtime_wasi::I32Exit;
 #[derive(Debug, thiserror::Error)]
 #[error("the channel to the client failed: {0}")]
 pub struct Lost(#[source] pub(crate) std::io::Error);
+
+/// From here on a panic, which is always a bug in Holdfast, is told to the client. The host hears no more
+/// than that the Keep gave up: what a panic says may come from the application.
+pub fn tell_panics(channel: &UnixStream) {
+    let Ok(channel) = channel.try_clone() else { return };
+    std::panic::set_hook(Box::new(move |panic| {
+        let exit = Exit::Failure { class: FailureClass::Internal, text: clip(panic.to_string()) };
+        let mut encoder = Encoder::new();
+        // The client may be in the middle of another message, or gone; there is nothing more to do then.
+        if encoder.push(&ToClient::Exit(exit)).is_ok() {
+            let _ = (&channel).write_all(encoder.pending());
+        }
+    }));
+}
 
 /// Why a conversation ends before its time.
 #[derive(Debug)]

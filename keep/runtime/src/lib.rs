@@ -22,5 +22,5 @@ mod opening;
 mod serve;
 mod stdio;
 
-pub use failure::Lost;
+pub use failure::{Lost, tell_panics};
 pub use serve::serve;

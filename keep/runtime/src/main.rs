@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     // SAFETY: whoever starts this program hands it the channel as this descriptor, and nothing has
     // opened or closed a descriptor yet.
     let channel = UnixStream::from(unsafe { OwnedFd::from_raw_fd(CHANNEL) });
+    holdfast_runtime::tell_panics(&channel);
     // Without the channel there is nobody to tell; the status says it to whoever started this.
     match holdfast_runtime::serve(channel, &root) {
         Ok(()) => ExitCode::SUCCESS,

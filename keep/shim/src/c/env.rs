@@ -95,10 +95,16 @@ extern "C" fn gnu_get_libc_version() -> *const c_char {
     c"2.36".as_ptr()
 }
 
-/// No symbol is looked up by name: callers then use what they were linked with.
+/// Callers look up what an old C library may lack, and make do without. Only for `getrandom` they would go
+/// to `/dev/urandom`, which a Keep does not have.
+///
+/// # Safety
+/// As POSIX has it: `name` is a C string.
 #[unsafe(no_mangle)]
-extern "C" fn dlsym(_library: *mut c_void, _name: *const c_char) -> *mut c_void {
-    ptr::null_mut()
+unsafe extern "C" fn dlsym(_library: *mut c_void, name: *const c_char) -> *mut c_void {
+    // SAFETY: as the caller promises.
+    let name = unsafe { core::ffi::CStr::from_ptr(name) };
+    if name == c"getrandom" { super::random::getrandom as *mut c_void } else { ptr::null_mut() }
 }
 
 /// Nothing in a Keep is a terminal.

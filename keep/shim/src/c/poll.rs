@@ -22,6 +22,38 @@ fn deadline(timeout: c_int) -> Option<u64> {
 /// As POSIX has it: `start` is valid for `count` structures.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn poll(start: *mut libc::pollfd, count: c_ulong, timeout: c_int) -> c_int {
+    // SAFETY: as the caller promises.
+    unsafe { poll_until(start, count, deadline(timeout)) }
+}
+
+/// The mask of signals means nothing here: there are none from outside.
+///
+/// # Safety
+/// As Linux has it: `start` is valid for `count` structures, `timeout` null or valid.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn ppoll(
+    start: *mut libc::pollfd,
+    count: c_ulong,
+    timeout: *const libc::timespec,
+    _mask: *const libc::sigset_t,
+) -> c_int {
+    // SAFETY: as the caller promises.
+    let deadline = match unsafe { timeout.as_ref() } {
+        None => None,
+        Some(timeout) => {
+            let seconds = u64::try_from(timeout.tv_sec).ok();
+            let rest = u64::try_from(timeout.tv_nsec).ok().filter(|ns| *ns < 1_000_000_000);
+            let (Some(seconds), Some(rest)) = (seconds, rest) else { return report(Err(Errno::EINVAL)) };
+            Some(sys::monotonic_ns().saturating_add(seconds.saturating_mul(1_000_000_000)).saturating_add(rest))
+        }
+    };
+    // SAFETY: as the caller promises.
+    unsafe { poll_until(start, count, deadline) }
+}
+
+/// # Safety
+/// `start` is valid for `count` structures, or null.
+unsafe fn poll_until(start: *mut libc::pollfd, count: c_ulong, deadline: Option<u64>) -> c_int {
     let raw: &mut [libc::pollfd] = match usize::try_from(count) {
         Ok(0) => &mut [],
         Ok(count) if count <= fd::LIMIT && !start.is_null() => {
@@ -34,7 +66,7 @@ unsafe extern "C" fn poll(start: *mut libc::pollfd, count: c_ulong, timeout: c_i
     let wanted = |raw: &libc::pollfd| u32::from(raw.events.cast_unsigned());
     let mut requests: Vec<_> =
         raw.iter().map(|raw| Request { fd: raw.fd, wanted: wanted(raw), ready: 0 }).collect();
-    report(poll::poll(&mut requests, deadline(timeout)).map(|ready| {
+    report(poll::poll(&mut requests, deadline).map(|ready| {
         for (raw, request) in raw.iter_mut().zip(&requests) {
             raw.revents = request.ready as i16;
         }

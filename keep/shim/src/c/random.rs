@@ -21,7 +21,7 @@ pub(super) unsafe fn fill(buffer: *mut u8, length: usize) {
 /// # Safety
 /// As Linux has it: `buffer` has `length` writable bytes.
 #[unsafe(no_mangle)]
-unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, _flags: c_uint) -> isize {
+pub(super) unsafe extern "C" fn getrandom(buffer: *mut c_void, length: usize, _flags: c_uint) -> isize {
     // SAFETY: as the caller promises.
     unsafe { fill(buffer.cast(), length) };
     length.cast_signed()

@@ -90,12 +90,13 @@ fn converse(channel: UnixStream, job: &Job<'_>, stopper: &Stopper) -> Result<Rep
     let delivered = begin.elapsed();
 
     let mut collectors = collectors(job)?;
+    // First: what the threads of the streams send may only come after it.
+    sender.send(&ToKeep::Start)?;
     let streams = Streams {
         stdin: Input::start(job.configuration.stdin, &sender)?,
         stdout: Output::start(Stream::Stdout, &sender, stopper)?,
         stderr: Output::start(Stream::Stderr, &sender, stopper)?,
     };
-    sender.send(&ToKeep::Start)?;
     let (exit, complete) = listener.run(&streams, &mut collectors)?;
     let Streams { stdout, stderr, .. } = streams;
     stdout.flush(stopper);

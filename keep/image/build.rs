@@ -40,7 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(libraries.join(format!("lib{name}.a")), "!<arch>\n")?;
     }
     let build = Build { root, target, libraries };
-    let stage0 = build.program("holdfast-stage0", &["--features", "image"], Some("HOLDFAST_STAGE0_HEADER"))?;
+    let stage0 =
+        build.program("holdfast-stage0", &["--features", "image"], Some("HOLDFAST_STAGE0_HEADER"))?;
     let body = build.program("holdfast-runtime", &["--bin", "holdfast-runtime"], None)?;
     let image = holdfast_launch::pack::pack(&fs::read(stage0)?, &fs::read(body)?)?;
     fs::write(out.join("holdfast-keep.elf"), image)?;
@@ -68,12 +69,31 @@ impl Build {
         // What the outer cargo set is for another target.
         for (name, _) in env::vars_os() {
             let name_text = name.to_string_lossy();
-            let inherited = ["CARGO_CFG_", "CARGO_FEATURE_", "CARGO_PKG_", "CARGO_PROFILE_", "CARGO_TARGET_", "CARGO_BUILD_"];
+            let inherited = [
+                "CARGO_CFG_",
+                "CARGO_FEATURE_",
+                "CARGO_PKG_",
+                "CARGO_PROFILE_",
+                "CARGO_TARGET_",
+                "CARGO_BUILD_",
+            ];
             if inherited.iter().any(|prefix| name_text.starts_with(prefix)) {
                 command.env_remove(&name);
             }
         }
-        for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "TARGET", "HOST", "PROFILE", "OPT_LEVEL", "DEBUG", "NUM_JOBS", "CARGO_MAKEFLAGS"] {
+        for name in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "RUSTC_WRAPPER",
+            "RUSTC_WORKSPACE_WRAPPER",
+            "TARGET",
+            "HOST",
+            "PROFILE",
+            "OPT_LEVEL",
+            "DEBUG",
+            "NUM_JOBS",
+            "CARGO_MAKEFLAGS",
+        ] {
             command.env_remove(name);
         }
         command.env("CARGO_ENCODED_RUSTFLAGS", self.flags(entry)?);

@@ -4,9 +4,9 @@
 use alloc::vec::Vec;
 
 use holdfast_gate::{ABI_VERSION, NOTE_NAME, NOTE_TYPE, window};
+use object::LittleEndian;
 use object::elf::{EM_X86_64, FileHeader64, PF_W, PF_X, PT_LOAD, PT_NOTE, ProgramHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
-use object::LittleEndian;
 use zerocopy::FromBytes;
 
 use crate::headers::{BODY_MAGIC, BodyHeader, MAX_SEGMENTS, STAGE0_MAGIC, Stage0Header};
@@ -25,7 +25,9 @@ pub enum ImageError {
     #[error("the file carries no gate version: it is not a keep image")]
     NoVersion,
     /// It speaks another version of the gate.
-    #[error("the keep image speaks gate version {0}, this loader speaks {ABI_VERSION}; use an image of the same release")]
+    #[error(
+        "the keep image speaks gate version {0}, this loader speaks {ABI_VERSION}; use an image of the same release"
+    )]
     Version(u32),
 }
 
@@ -60,7 +62,8 @@ impl<'a> Image<'a> {
         if header.e_machine(endian) != EM_X86_64 {
             return Err(ImageError::NotElf);
         }
-        let segments = header.program_headers(endian, file).map_err(|_| ImageError::Damaged("program headers"))?;
+        let segments =
+            header.program_headers(endian, file).map_err(|_| ImageError::Damaged("program headers"))?;
         check_version(endian, segments, file)?;
         let part = |address: u64, flags: u32| {
             const KIND: u32 = PF_W | PF_X;
@@ -96,7 +99,10 @@ impl<'a> Image<'a> {
         let (code, data) = (self.stage0.len() as u64, self.stage0_data.len() as u64);
         damaged("stage 0's length", whole(code) && whole(data) && code + data <= MAX_STAGE0)?;
         let body = self.body.len() as u64;
-        damaged("the body's length", whole(body) && body == self.stage0_header.body_length && body <= window::MAX_BODY)?;
+        damaged(
+            "the body's length",
+            whole(body) && body == self.stage0_header.body_length && body <= window::MAX_BODY,
+        )?;
         damaged("the body's magic number", self.body_header.magic == BODY_MAGIC)?;
         let memory = self.body_header.memory;
         damaged("the body's memory", whole(memory) && memory >= body && memory <= layout::BODY_MAX)?;

@@ -19,9 +19,9 @@ pub mod layout;
 #[cfg(feature = "plan")]
 pub mod image;
 #[cfg(feature = "plan")]
-pub mod pack;
-#[cfg(feature = "plan")]
 mod machine;
+#[cfg(feature = "plan")]
+pub mod pack;
 #[cfg(feature = "plan")]
 pub mod plan;
 

@@ -48,7 +48,10 @@ pub(crate) fn plan(image: &Image<'_>, shape: &Shape) -> LaunchPlan {
         measured(STAGE0 + image.stage0.len() as u64, data, READ | WRITE),
     ];
     regions.extend(machine_shared_and_memory(shape));
-    LaunchPlan { regions, start: Start::Machine((0..shape.vcpus).map(|index| registers(image, index)).collect()) }
+    LaunchPlan {
+        regions,
+        start: Start::Machine((0..shape.vcpus).map(|index| registers(image, index)).collect()),
+    }
 }
 
 fn page_tables(image: &Image<'_>) -> Vec<u8> {

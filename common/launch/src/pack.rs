@@ -7,12 +7,12 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use object::LittleEndian;
 use object::elf::{
     DT_RELA, DT_RELASZ, FileHeader64, PF_W, PF_X, PT_DYNAMIC, PT_GNU_RELRO, PT_LOAD, PT_TLS, ProgramHeader64,
     R_X86_64_RELATIVE,
 };
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, Sym};
-use object::LittleEndian;
 use sha2::{Digest, Sha256};
 use zerocopy::{FromBytes, IntoBytes};
 
@@ -133,7 +133,8 @@ fn link(name: &'static str, file: &[u8], base: u64) -> Result<Linked, PackError>
     let endian = header.endian().map_err(broken("header"))?;
     let headers = header.program_headers(endian, file).map_err(broken("program headers"))?;
     let loads: Vec<_> = headers.iter().filter(|segment| segment.p_type(endian) == PT_LOAD).collect();
-    let end = loads.iter().map(|load| load.p_vaddr(endian).saturating_add(load.p_memsz(endian))).max().unwrap_or(0);
+    let end =
+        loads.iter().map(|load| load.p_vaddr(endian).saturating_add(load.p_memsz(endian))).max().unwrap_or(0);
     if end == 0 || end > layout::BODY_MAX {
         return Err(PackError::Size(name, end));
     }

@@ -170,7 +170,11 @@ impl Shape {
 
     /// What the loader writes into the window before the start: offset and bytes.
     #[must_use]
-    pub fn window<'a>(&self, image: &Image<'a>, facts: &HostFacts) -> [(u64, alloc::borrow::Cow<'a, [u8]>); 2] {
+    pub fn window<'a>(
+        &self,
+        image: &Image<'a>,
+        facts: &HostFacts,
+    ) -> [(u64, alloc::borrow::Cow<'a, [u8]>); 2] {
         let info = self.boot_info(image, facts).as_bytes().to_vec();
         [(window::BOOT_INFO, info.into()), (window::BODY, image.body.into())]
     }

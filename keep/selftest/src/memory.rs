@@ -70,7 +70,10 @@ pub(crate) fn comes_back_zeroed() -> Result<(), String> {
         for _ in 0..3 {
             let mapping = Mapping::new(length, DATA)?;
             for offset in (0..length).step_by(PAGE) {
-                expect(mapping.get(offset) == 0 && mapping.get(offset + PAGE - 1) == 0, "zeros after a free")?;
+                expect(
+                    mapping.get(offset) == 0 && mapping.get(offset + PAGE - 1) == 0,
+                    "zeros after a free",
+                )?;
                 mapping.put(offset, 0xa5);
                 mapping.put(offset + PAGE - 1, 0x5a);
             }

@@ -43,7 +43,9 @@ pub(crate) fn mutex() -> Result<(), String> {
     let threads: Vec<_> = (0..3)
         .map(|_| {
             let count = Arc::clone(&count);
-            thread::spawn(move || (0..20_000).for_each(|_| *count.lock().unwrap_or_else(|e| e.into_inner()) += 1))
+            thread::spawn(move || {
+                (0..20_000).for_each(|_| *count.lock().unwrap_or_else(|e| e.into_inner()) += 1)
+            })
         })
         .collect();
     threads.into_iter().for_each(|thread| drop(thread.join()));

@@ -229,7 +229,10 @@ extern "C" fn exception() -> ! {
         unsafe { slot.read_volatile() }
     };
     let (vector, address) = (at(56), at(40));
-    end(Platform::Machine, Ending::Fault { vector: vector as u8, address: address.wrapping_sub(layout::BODY) })
+    end(
+        Platform::Machine,
+        Ending::Fault { vector: vector as u8, address: address.wrapping_sub(layout::BODY) },
+    )
 }
 
 /// Into the body: platform, vCPU 0, memory in use, boot information.

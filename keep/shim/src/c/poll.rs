@@ -44,7 +44,11 @@ unsafe extern "C" fn ppoll(
             let seconds = u64::try_from(timeout.tv_sec).ok();
             let rest = u64::try_from(timeout.tv_nsec).ok().filter(|ns| *ns < 1_000_000_000);
             let (Some(seconds), Some(rest)) = (seconds, rest) else { return report(Err(Errno::EINVAL)) };
-            Some(sys::monotonic_ns().saturating_add(seconds.saturating_mul(1_000_000_000)).saturating_add(rest))
+            Some(
+                sys::monotonic_ns()
+                    .saturating_add(seconds.saturating_mul(1_000_000_000))
+                    .saturating_add(rest),
+            )
         }
     };
     // SAFETY: as the caller promises.

@@ -31,7 +31,9 @@ extern "C" fn sigaction(
     let wanted = new.map(|action| Action { handler: action.sa_sigaction, flags: action.sa_flags });
     let index = usize::try_from(number).unwrap_or(0);
     let Some(old) = set_action(index, wanted) else { return errno::report(Err(Errno::EINVAL)) };
-    if sys::platform() == Platform::Process && let Some(wanted) = wanted {
+    if sys::platform() == Platform::Process
+        && let Some(wanted) = wanted
+    {
         if let Err(errno) = tell_host(number, wanted) {
             return errno::report(Err(errno));
         }

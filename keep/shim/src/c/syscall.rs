@@ -45,7 +45,8 @@ unsafe extern "C" fn syscall(
         }
         libc::SYS_pwritev2 => {
             // SAFETY: as the caller promises.
-            let appended = unsafe { super::files::append(a as c_int, ptr::with_exposed_provenance(b), c, f as c_int) };
+            let appended =
+                unsafe { super::files::append(a as c_int, ptr::with_exposed_provenance(b), c, f as c_int) };
             appended.map(|length| length as c_long)
         }
         _ => Err(Errno::ENOSYS),

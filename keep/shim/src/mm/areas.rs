@@ -243,7 +243,8 @@ impl Areas {
         let mut at = (to + 1).min(self.count);
         while at > from.max(1) {
             at -= 1;
-            let (Some(left), Some(right)) = (self.areas.get(at - 1).copied(), self.areas.get(at).copied()) else {
+            let (Some(left), Some(right)) = (self.areas.get(at - 1).copied(), self.areas.get(at).copied())
+            else {
                 continue;
             };
             if left.joins(&right) {

@@ -170,7 +170,8 @@ impl Machine {
     /// A small frame for the shim itself, mapped at `at` in the first gibibyte.
     pub(super) fn map_cpu_page(&mut self, at: u64) -> Result<(), Errno> {
         let frame = self.frames.small().ok_or(Errno::ENOMEM)?;
-        Table(physical::GROUND + 3 * PAGE).set(index(at, 0), Entry::page(address(frame), READ | WRITE, false));
+        Table(physical::GROUND + 3 * PAGE)
+            .set(index(at, 0), Entry::page(address(frame), READ | WRITE, false));
         Ok(())
     }
 
@@ -425,7 +426,9 @@ impl Machine {
             match from {
                 // SAFETY: the source is a data frame of this range, the target a frame of the new block;
                 // both are in the direct map.
-                Some(from) => unsafe { direct(to).copy_from_nonoverlapping(direct(from), FRAME as usize / 8) },
+                Some(from) => unsafe {
+                    direct(to).copy_from_nonoverlapping(direct(from), FRAME as usize / 8)
+                },
                 None => self.frames.access().zero(to, FRAME),
             }
         }
@@ -540,7 +543,8 @@ pub fn audit() -> Audit {
             let code = entry.address()..entry.address() + pages * PAGE;
             walk(&mut |_, other, pages| {
                 let data = other.address()..other.address() + pages * PAGE;
-                audit.aliased += u64::from(other.is_writable() && data.start < code.end && code.start < data.end);
+                audit.aliased +=
+                    u64::from(other.is_writable() && data.start < code.end && code.start < data.end);
             });
         }
     });

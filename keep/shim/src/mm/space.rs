@@ -38,11 +38,8 @@ fn with<R>(work: impl FnOnce(&mut Space) -> R) -> R {
     SPACE.with(work)
 }
 
-static SPACE: SpinLock<Space> = SpinLock::new(Space {
-    platform: Platform::Machine,
-    areas: Areas::new(),
-    machine: Machine::new(),
-});
+static SPACE: SpinLock<Space> =
+    SpinLock::new(Space { platform: Platform::Machine, areas: Areas::new(), machine: Machine::new() });
 
 /// Takes the memory over from stage 0. Once, before anything else here.
 pub fn init(platform: Platform, info: &BootInfo, header: &BodyHeader, used: u64) {

@@ -162,7 +162,11 @@ extern "C" fn main_thread(_: *mut Control) {
 fn cpu_is_suitable() -> bool {
     let (features, extended) = (__cpuid_count(1, 0), __cpuid_count(7, 0));
     let bit = |register: u32, bit: u32| register & (1 << bit) != 0;
-    bit(features.ecx, 30) && bit(features.ecx, 28) && bit(features.ecx, 27) && bit(features.ecx, 20) && bit(extended.ebx, 0)
+    bit(features.ecx, 30)
+        && bit(features.ecx, 28)
+        && bit(features.ecx, 27)
+        && bit(features.ecx, 20)
+        && bit(extended.ebx, 0)
 }
 
 fn end_without_thread(platform: Platform, ending: Ending) -> ! {

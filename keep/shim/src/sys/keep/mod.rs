@@ -20,9 +20,9 @@ use crate::errno::Errno;
 use crate::mm;
 
 pub use boot::platform;
-pub use holdfast_stage0::Platform;
 pub use clock::{monotonic_ns, wall_ns};
 pub use gate::{abort, channel_read, channel_shutdown, channel_write};
+pub use holdfast_stage0::Platform;
 pub(crate) use tcb::{set_signal_stack, signal_stack};
 pub use vcpu::flush_all_vcpus;
 

@@ -53,7 +53,8 @@ pub(super) fn make(stack: u64, start: Option<Start>, argument: *mut c_void) -> R
     let alignment = template.alignment.max(align_of::<Control>() as u64).max(64);
     let stack = stack.checked_next_multiple_of(PAGE).ok_or(Errno::ENOMEM)?;
     // How far before the block the linker expects the template's start (System V ABI, variant II).
-    let skew = (template.start as u64).wrapping_add(template.length).wrapping_neg() & (template.alignment - 1);
+    let skew =
+        (template.start as u64).wrapping_add(template.length).wrapping_neg() & (template.alignment - 1);
     let tls = template.length + skew;
     let above = (tls + size_of::<Control>() as u64).next_multiple_of(PAGE) + PAGE;
     let length = stack.checked_add(GUARD + above).ok_or(Errno::ENOMEM)?;

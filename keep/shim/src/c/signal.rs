@@ -33,10 +33,9 @@ extern "C" fn sigaction(
     let Some(old) = set_action(index, wanted) else { return errno::report(Err(Errno::EINVAL)) };
     if sys::platform() == Platform::Process
         && let Some(wanted) = wanted
+        && let Err(errno) = tell_host(number, wanted)
     {
-        if let Err(errno) = tell_host(number, wanted) {
-            return errno::report(Err(errno));
-        }
+        return errno::report(Err(errno));
     }
     if !before.is_null() {
         // SAFETY: all zero is a valid action.

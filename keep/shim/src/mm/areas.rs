@@ -56,6 +56,12 @@ pub struct Areas {
     arena: Range<u64>,
 }
 
+impl Default for Areas {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Areas {
     /// A book over nothing. All zero, so that it takes no space in the image.
     #[must_use]

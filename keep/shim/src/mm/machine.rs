@@ -206,11 +206,13 @@ impl Machine {
             directory.set(slot, Entry::page(entry.address(), area.rights, true));
             return Ok(true);
         }
-        if entry.is_empty() && whole && area.rights & WRITE != 0 {
-            if let Some(block) = self.frames.block() {
-                directory.set(slot, Entry::page(address(block), area.rights, true));
-                return Ok(true);
-            }
+        if entry.is_empty()
+            && whole
+            && area.rights & WRITE != 0
+            && let Some(block) = self.frames.block()
+        {
+            directory.set(slot, Entry::page(address(block), area.rights, true));
+            return Ok(true);
         }
         let (table, linked) = match directory.below(slot) {
             Some(table) => (table, true),

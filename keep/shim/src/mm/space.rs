@@ -75,12 +75,12 @@ pub fn map(fixed: Option<u64>, length: u64, rights: u8) -> Result<u64, Errno> {
             space.remove(&range)?;
         }
         space.areas.map(range.clone(), rights)?;
-        if space.platform == Platform::Process {
-            if let Err(errno) = process::map(&range, rights) {
-                // The book had room for the area, so it has room for its end.
-                space.areas.unmap(range)?;
-                return Err(errno);
-            }
+        if space.platform == Platform::Process
+            && let Err(errno) = process::map(&range, rights)
+        {
+            // The book had room for the area, so it has room for its end.
+            space.areas.unmap(range)?;
+            return Err(errno);
         }
         Ok(range.start)
     })

@@ -201,10 +201,10 @@ fn prepare(index: u32) -> Result<(), Errno> {
 /// The task state segment of a CPU page: as vCPU 0's, with this page's stacks.
 fn fill_cpu_page(page: u64) {
     let word = |at: u64| -> *mut u32 { ptr::with_exposed_provenance_mut((page + at) as usize) };
-    let first: *const u32 = ptr::with_exposed_provenance(layout::CPU_PAGES as usize);
+    let first = |at: u64| -> *const u32 { ptr::with_exposed_provenance((layout::CPU_PAGES + at) as usize) };
     for at in 0..cpu_page::HANDLER / 4 {
         // SAFETY: CPU page 0 is mapped from the start.
-        let value = unsafe { first.add(at as usize).read_volatile() };
+        let value = unsafe { first(at * 4).read_volatile() };
         // SAFETY: the page was mapped for this.
         unsafe { word(at * 4).write_volatile(value) };
     }

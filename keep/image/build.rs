@@ -23,15 +23,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in ["keep", "common", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
-    // Who packages Holdfast may build the image once and give it to other builds.
-    println!("cargo::rerun-if-env-changed={PREBUILT}");
-    if let Some(prebuilt) = env::var_os(PREBUILT) {
-        println!("cargo::rerun-if-changed={}", prebuilt.display());
-        let image = fs::read(prebuilt)?;
-        holdfast_launch::Image::parse(&image)?;
-        fs::write(out.join("holdfast-keep.elf"), image)?;
-        return Ok(());
-    }
     // <target>/<profile>/build/<package>/out
     let target = out.ancestors().nth(4).ok_or("OUT_DIR is not where cargo puts it")?.join("keep-image");
     let libraries = target.join("no-libraries");
@@ -40,11 +31,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(libraries.join(format!("lib{name}.a")), "!<arch>\n")?;
     }
     let build = Build { root, target, libraries };
-    let stage0 =
-        build.program("holdfast-stage0", &["--features", "image"], Some("HOLDFAST_STAGE0_HEADER"))?;
-    let body = build.program("holdfast-runtime", &["--bin", "holdfast-runtime"], None)?;
-    let image = holdfast_launch::pack::pack(&fs::read(stage0)?, &fs::read(body)?)?;
+
+    // Who packages Holdfast may build the image once and give it to other builds.
+    println!("cargo::rerun-if-env-changed={PREBUILT}");
+    let image = match env::var_os(PREBUILT) {
+        Some(prebuilt) => {
+            println!("cargo::rerun-if-changed={}", prebuilt.display());
+            fs::read(prebuilt)?
+        }
+        None => build.image("holdfast-runtime")?,
+    };
+    holdfast_launch::Image::parse(&image)?;
     fs::write(out.join("holdfast-keep.elf"), image)?;
+    if env::var_os("CARGO_FEATURE_SELFTEST").is_some() {
+        fs::write(out.join("holdfast-selftest.elf"), build.image("holdfast-selftest")?)?;
+    }
     Ok(())
 }
 
@@ -55,6 +56,14 @@ struct Build {
 }
 
 impl Build {
+    /// Builds stage 0 and a body, and packs them.
+    fn image(&self, body: &str) -> Result<Vec<u8>, Box<dyn Error>> {
+        let stage0 =
+            self.program("holdfast-stage0", &["--features", "image"], Some("HOLDFAST_STAGE0_HEADER"))?;
+        let body = self.program(body, &["--bin", body], None)?;
+        Ok(holdfast_launch::pack::pack(&fs::read(stage0)?, &fs::read(body)?)?)
+    }
+
     /// Builds one program of the image and returns where it is.
     fn program(
         &self,

@@ -8,3 +8,7 @@
 ///
 /// [`holdfast_launch::Image`]: https://docs.rs/holdfast-launch
 pub static IMAGE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/holdfast-keep.elf"));
+
+/// The image whose body is `keep/selftest`.
+#[cfg(feature = "selftest")]
+pub static SELFTEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/holdfast-selftest.elf"));

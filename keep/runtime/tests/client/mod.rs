@@ -1,5 +1,6 @@
 //! A client for tests: speaks the protocol with the native program over a socket pair.
 #![allow(clippy::unwrap_used, dead_code, reason = "a test fails by panicking, and no test uses all of this")]
+#![allow(clippy::print_stderr, dead_code, reason = "a skipped test says so; each test uses a part of this")]
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -18,14 +19,14 @@ use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 
 /// A running native Keep program.
-pub struct Keep {
-    pub socket: UnixStream,
-    pub root: tempfile::TempDir,
+pub(crate) struct Keep {
+    pub(crate) socket: UnixStream,
+    pub(crate) root: tempfile::TempDir,
     child: Child,
 }
 
 impl Keep {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let (socket, theirs) = UnixStream::pair().unwrap();
         let root = tempfile::tempdir().unwrap();
         // The shell moves the channel from descriptor 0 to 3.
@@ -40,7 +41,7 @@ impl Keep {
     }
 
     /// Whether the program ended with status 0, after all is said.
-    pub fn ended_well(mut self) -> bool {
+    pub(crate) fn ended_well(mut self) -> bool {
         drop(self.socket);
         self.child.wait().unwrap().success()
     }
@@ -48,42 +49,42 @@ impl Keep {
 
 /// What is to be run.
 #[derive(Clone)]
-pub struct Job {
-    pub configuration: Configuration,
-    pub kind: ApplicationKind,
-    pub artefact: Vec<u8>,
-    pub files: Vec<(Entry, Vec<u8>)>,
-    pub stdin: Vec<u8>,
+pub(crate) struct Job {
+    pub(crate) configuration: Configuration,
+    pub(crate) kind: ApplicationKind,
+    pub(crate) artefact: Vec<u8>,
+    pub(crate) files: Vec<(Entry, Vec<u8>)>,
+    pub(crate) stdin: Vec<u8>,
 }
 
 /// What came of it.
 #[derive(Debug)]
-pub struct Result {
-    pub stdout: Vec<u8>,
-    pub stderr: Vec<u8>,
-    pub files: Vec<(Entry, Vec<u8>)>,
-    pub ready: Option<Ready>,
-    pub exit: Exit,
+pub(crate) struct Result {
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
+    pub(crate) files: Vec<(Entry, Vec<u8>)>,
+    pub(crate) ready: Option<Ready>,
+    pub(crate) exit: Exit,
 }
 
 impl Result {
-    pub fn stdout(&self) -> &str {
+    pub(crate) fn stdout(&self) -> &str {
         std::str::from_utf8(&self.stdout).unwrap()
     }
 
-    pub fn stderr(&self) -> &str {
+    pub(crate) fn stderr(&self) -> &str {
         std::str::from_utf8(&self.stderr).unwrap()
     }
 }
 
 impl Job {
     /// Of WebAssembly, binary or text, a module or a component.
-    pub fn new(wasm: impl AsRef<[u8]>, arguments: &[&str]) -> Self {
+    pub(crate) fn new(wasm: impl AsRef<[u8]>, arguments: &[&str]) -> Self {
         Self::compiled(wasm.as_ref(), arguments, false)
     }
 
     /// With a limit of fuel.
-    pub fn metered(wasm: impl AsRef<[u8]>, fuel: u64) -> Self {
+    pub(crate) fn metered(wasm: impl AsRef<[u8]>, fuel: u64) -> Self {
         let mut job = Self::compiled(wasm.as_ref(), &["metered"], true);
         job.configuration.fuel = Some(fuel);
         job
@@ -104,31 +105,31 @@ impl Job {
         Self { configuration, kind, artefact, files: Vec::new(), stdin: Vec::new() }
     }
 
-    pub fn directory(&mut self, guest: &str, read_only: bool, out: bool) {
+    pub(crate) fn directory(&mut self, guest: &str, read_only: bool, out: bool) {
         let guest = guest.to_owned();
         self.configuration.directories.push(holdfast_protocol::Directory { guest, read_only, out });
     }
 
-    pub fn file(&mut self, path: &str, bytes: &[u8]) {
+    pub(crate) fn file(&mut self, path: &str, bytes: &[u8]) {
         let content = Content::File { length: bytes.len() as u64 };
         self.entry(path, content, bytes);
     }
 
-    pub fn entry(&mut self, path: &str, content: Content, bytes: &[u8]) {
+    pub(crate) fn entry(&mut self, path: &str, content: Content, bytes: &[u8]) {
         let directory = u16::try_from(self.configuration.directories.len()).unwrap() - 1;
         let modified = 1_600_000_000_123_456_789;
         let entry = Entry { directory, path: path.to_owned(), content, mode: 0o640, modified };
         self.files.push((entry, bytes.to_vec()));
     }
 
-    pub fn run(&self) -> Result {
+    pub(crate) fn run(&self) -> Result {
         let keep = Keep::start();
         let result = self.run_on(&keep);
         assert!(keep.ended_well());
         result
     }
 
-    pub fn run_on(&self, keep: &Keep) -> Result {
+    pub(crate) fn run_on(&self, keep: &Keep) -> Result {
         let writer = Arc::new(Writer::new(keep.socket.try_clone().unwrap()));
         let expected = std::thread::scope(|scope| {
             let reader = scope.spawn(|| listen(keep.socket.try_clone().unwrap(), &writer));
@@ -287,7 +288,7 @@ fn listen(mut socket: UnixStream, writer: &Writer) -> Result {
 }
 
 /// A program of the shared workloads; nothing, said aloud, where they are absent.
-pub fn shared(test: &str, program: &str) -> Option<Vec<u8>> {
+pub(crate) fn shared(test: &str, program: &str) -> Option<Vec<u8>> {
     let root = std::env::var_os("HOLDFAST_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
     let path = root.join("wasm").join(program);

@@ -36,10 +36,10 @@ fn status_and_output_come_back() {
         (call $exit (i32.const 42))";
     let mut job = Job::new(module(body), &["hello"]);
     let result = job.run();
-    assert_eq!((result.stdout(), result.stderr(), result.exit), ("hello\n", "hello\n", Exit::Status(42)));
+    assert_eq!((result.stdout(), result.stderr(), &result.exit), ("hello\n", "hello\n", &Exit::Status(42)));
     job.configuration.stdout = Stdio::Null;
     let result = job.run();
-    assert_eq!((result.stdout(), result.stderr(), result.exit), ("", "hello\n", Exit::Status(42)));
+    assert_eq!((result.stdout(), result.stderr(), &result.exit), ("", "hello\n", &Exit::Status(42)));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn rust_programs_for_p1_and_p2() {
             return;
         };
         let result = Job::new(hello, &["hello.wasm"]).run();
-        assert_eq!((result.stdout(), result.exit), ("Hello, world!\n", Exit::Status(0)));
+        assert_eq!((result.stdout(), &result.exit), ("Hello, world!\n", &Exit::Status(0)));
 
         let args_env = shared("rust_programs", &format!("rust/{world}/args_env.wasm")).unwrap();
         let mut job = Job::new(args_env, &["args_env.wasm", "one", "two words"]);

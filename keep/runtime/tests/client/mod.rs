@@ -1,6 +1,6 @@
 //! A client for tests: speaks the protocol with the native program over a socket pair.
 #![allow(clippy::unwrap_used, dead_code, reason = "a test fails by panicking, and no test uses all of this")]
-#![allow(clippy::print_stderr, dead_code, reason = "a skipped test says so; each test uses a part of this")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so")]
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};

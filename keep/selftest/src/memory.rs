@@ -23,7 +23,7 @@ impl Mapping {
 
     pub(crate) fn protect(&self, offset: usize, length: usize, rights: i32) -> Result<(), String> {
         // SAFETY: it is this mapping's own range; its users know its rights.
-        match unsafe { libc::mprotect(self.start.add(offset).cast(), length, rights) } {
+        match unsafe { libc::mprotect(self.start.wrapping_add(offset).cast(), length, rights) } {
             0 => Ok(()),
             _ => Err(error()),
         }
@@ -31,12 +31,12 @@ impl Mapping {
 
     fn put(&self, offset: usize, value: u8) {
         // SAFETY: the callers stay inside the mapping while it is writable.
-        unsafe { self.start.add(offset).write_volatile(value) }
+        unsafe { self.start.wrapping_add(offset).write_volatile(value) }
     }
 
     fn get(&self, offset: usize) -> u8 {
         // SAFETY: the callers stay inside the mapping while it is readable.
-        unsafe { self.start.add(offset).read_volatile() }
+        unsafe { self.start.wrapping_add(offset).read_volatile() }
     }
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn comes_back_zeroed() -> Result<(), String> {
     let mapping = Mapping::new(3 * BLOCK, DATA)?;
     (0..3 * BLOCK).step_by(PAGE).for_each(|offset| mapping.put(offset, 7));
     // SAFETY: the range is the mapping's.
-    unsafe { libc::madvise(mapping.start.add(PAGE).cast(), 2 * BLOCK, libc::MADV_DONTNEED) };
+    unsafe { libc::madvise(mapping.start.wrapping_add(PAGE).cast(), 2 * BLOCK, libc::MADV_DONTNEED) };
     let gone = |offset| (PAGE..PAGE + 2 * BLOCK).contains(&offset);
     let right = |offset| mapping.get(offset) == if gone(offset) { 0 } else { 7 };
     expect((0..3 * BLOCK).step_by(PAGE).all(right), "MADV_DONTNEED to clear its range and nothing else")

@@ -17,7 +17,9 @@ static ADDRESS: AtomicUsize = AtomicUsize::new(0);
 extern "C" fn handler(number: i32, info: *mut libc::siginfo_t, context: *mut libc::ucontext_t) {
     NUMBER.store(number, Ordering::SeqCst);
     // SAFETY: the system passes a valid structure.
-    ADDRESS.store(unsafe { (*info).si_addr() } as usize, Ordering::SeqCst);
+    let info = unsafe { &*info };
+    // SAFETY: the signals of these tests carry an address.
+    ADDRESS.store(unsafe { info.si_addr() } as usize, Ordering::SeqCst);
     // SAFETY: as above; nobody else uses it.
     let registers = unsafe { &mut (*context).uc_mcontext.gregs };
     registers[libc::REG_RIP as usize] = registers[libc::REG_R11 as usize];

@@ -14,13 +14,38 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Names a keep image to carry instead of building one.
 const PREBUILT: &str = "HOLDFAST_KEEP_IMAGE";
 
+/// What the image is made of; tests and benches of these crates are not.
+const SOURCES: [&str; 21] = [
+    "common/engine/Cargo.toml",
+    "common/engine/src",
+    "common/gate/Cargo.toml",
+    "common/gate/src",
+    "common/launch/Cargo.toml",
+    "common/launch/src",
+    "common/protocol/Cargo.toml",
+    "common/protocol/src",
+    "keep/runtime/Cargo.toml",
+    "keep/runtime/src",
+    "keep/selftest/Cargo.toml",
+    "keep/selftest/src",
+    "keep/shim/Cargo.toml",
+    "keep/shim/src",
+    "keep/stage0/Cargo.toml",
+    "keep/stage0/src",
+    "keep/image/build.rs",
+    "Cargo.toml",
+    "Cargo.lock",
+    "rust-toolchain.toml",
+    "keep/image/Cargo.toml",
+];
+
 /// What a static program asks of the platform's linker search path. Empty: all of it comes from the shim.
 const NO_LIBRARIES: [&str; 8] = ["c", "m", "gcc", "gcc_eh", "pthread", "rt", "dl", "util"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("OUT_DIR is not set")?);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?.to_path_buf();
-    for path in ["keep", "common", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"] {
+    for path in SOURCES {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
     }
     // <target>/<profile>/build/<package>/out

@@ -207,6 +207,8 @@ fn wasi(configuration: &Configuration, root: &Path, channel: &Shared) -> wasmtim
         // One thread does all: a file operation in the Keep's memory is over before a thread would start.
         .allow_blocking_current_thread(true)
         // What there is of a network ends in the Keep: its own loopback interface.
+        .allow_tcp(true)
+        .allow_udp(true)
         .inherit_network()
         .allow_ip_name_lookup(true);
     if configuration.stdin == Stdio::Client {

@@ -75,7 +75,7 @@ pub(crate) fn of_exit(exit: Exit) -> Result<u8, Failure> {
             Err(Failure::new(ExitCode::Fuel, format!("the application used up its fuel: {text}")))
         }
         Exit::Trap { text, .. } => {
-            Err(Failure::new(ExitCode::Trap, format!("the application trapped: {text}")))
+            Err(Failure::new(ExitCode::Trap, format!("the application trapped\n{text}")))
         }
         Exit::Failure { class, text } => {
             let code = match class {

@@ -1,7 +1,8 @@
 //! The command line.
 
 use core::time::Duration;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use holdfast_client::config::{parse_duration, parse_size};
@@ -76,12 +77,26 @@ pub(crate) struct Run {
     /// Do not say that the Keep is not confidential
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// The application: .wasm (module or component), .wat, or .cwasm
-    #[arg(value_name = "APP")]
-    pub(crate) application: PathBuf,
-    /// The application's arguments
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) args: Vec<String>,
+    /// The application: .wasm (module or component), .wat, or .cwasm; all that follows are its arguments
+    #[arg(value_name = "APP [ARGS]", required = true, trailing_var_arg = true)]
+    command: Vec<OsString>,
+}
+
+impl Run {
+    pub(crate) fn application(&self) -> &Path {
+        self.command.first().map_or(Path::new(""), Path::new)
+    }
+
+    /// The application's arguments after its name.
+    ///
+    /// # Errors
+    /// The first that is not UTF-8, which WASI cannot pass on.
+    pub(crate) fn arguments(&self) -> Result<Vec<String>, OsString> {
+        let arguments = self.command.get(1..).unwrap_or_default();
+        // The first `--` separates; it is not an argument.
+        let own = arguments.strip_prefix(&["--".into()]).unwrap_or(arguments);
+        own.iter().cloned().map(OsString::into_string).collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -205,6 +220,11 @@ mod tests {
         let cli = Cli::try_parse_from(["holdfast", "run", "-q", "app.wasm", "--json", "--", "-x"]).unwrap();
         let Command::Run(run) = cli.command else { panic!("{cli:?}") };
         assert!(run.quiet && !run.json);
-        assert_eq!(run.args, ["--json", "--", "-x"]);
+        assert_eq!(run.application(), Path::new("app.wasm"));
+        assert_eq!(run.arguments().unwrap(), ["--json", "--", "-x"]);
+        let cli = Cli::try_parse_from(["holdfast", "run", "app.wasm", "--", "--json"]).unwrap();
+        let Command::Run(run) = cli.command else { panic!("{cli:?}") };
+        assert_eq!(run.arguments().unwrap(), ["--json"]);
+        assert!(Cli::try_parse_from(["holdfast", "run", "--no-such", "app.wasm"]).is_err());
     }
 }

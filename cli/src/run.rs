@@ -39,12 +39,6 @@ pub(crate) fn run(options: &Run) -> Result<u8, Failure> {
     }
     let mut summary = Summary::new(memory, threads);
     let result = start(options, &settings, memory, threads, &mut summary);
-    let outcome = match &result {
-        Ok(status) => (*status, "exit", None),
-        Err(failure) => (failure.code.status(), failure.code.name(), Some(failure.message.clone())),
-    };
-    (summary.status, summary.ended_by, summary.message) = outcome;
-    summary.milliseconds.total = summary::since(begin);
     if !options.json {
         return result;
     }
@@ -52,6 +46,7 @@ pub(crate) fn run(options: &Run) -> Result<u8, Failure> {
     if let Err(failure) = &result {
         failure.report();
     }
+    summary.end(&result, begin);
     summary.print();
     Ok(summary.status)
 }
@@ -72,18 +67,19 @@ fn start(
     // First of all: the loader is forked from a process that is still small and has one thread.
     let mut keep = holdfast_loader::spawn(&LoaderConfig { backend, memory, vcpus: threads, image: IMAGE })
         .map_err(|error| Failure::new(ExitCode::Resources, error.to_string()))?;
-    let stopper = Stopper::default();
-    crate::signals::watch(&stopper)
-        .map_err(|error| Failure::new(ExitCode::Resources, format!("signals cannot be watched: {error}")))?;
+    let stopper = stopper(Summary::new(memory, threads), options.json);
+    let no_thread = |error| Failure::new(ExitCode::Resources, format!("no thread can be started: {error}"));
+    crate::signals::watch(&stopper).map_err(no_thread)?;
 
     let prepared = Instant::now();
-    let file = prepare::compiled(&options.application, settings.fuel.is_some())?;
-    let artefact = prepare::open(&options.application, &file)?;
-    let trees = trees(settings)?;
+    let file = prepare::compiled(options.application(), settings.fuel.is_some())?;
+    let artefact = prepare::open(options.application(), &file)?;
+    let trees = trees(settings, memory)?;
     summary.application = Some(describe(&artefact));
     summary.milliseconds.prepare = Some(summary::since(prepared));
 
     let started = Instant::now();
+    settings.timeout.map_or(Ok(()), |timeout| stopper.limit(timeout)).map_err(no_thread)?;
     let (backend, landlock) = keep.started().map_err(|error| failure::of_loader(&error))?;
     summary.backend = Some(backend.name());
     summary.landlock = Some(landlock);
@@ -104,7 +100,6 @@ fn start(
         },
         code: artefact.code,
         trees: &trees,
-        timeout: settings.timeout,
     };
     let channel = keep.channel.try_clone().map_err(|error| Failure::from(SessionError::from(error)))?;
     match session::run(channel, &job, &stopper) {
@@ -116,6 +111,23 @@ fn start(
         Err(error @ (SessionError::Closed | SessionError::Channel(_))) => Err(last_words(&mut keep, error)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Ends the session, or the whole command while there is none: what a command that compiles or waits for
+/// its Keep holds goes with the process.
+fn stopper(summary: Summary, json: bool) -> Stopper {
+    let begin = Instant::now();
+    Stopper::new(move |reason| {
+        let code = reason.exit_code();
+        let failure = Failure::new(code, reason.to_string());
+        failure.report();
+        if json {
+            let mut summary = summary.clone();
+            summary.end(&Err(failure), begin);
+            summary.print();
+        }
+        std::process::exit(i32::from(code.status()))
+    })
 }
 
 /// What the loader says about a Keep that closed the channel.
@@ -136,10 +148,12 @@ fn settings(options: &Run) -> Result<Settings, Failure> {
         Some(path) => load(path)?,
         None => Settings::default(),
     };
-    if !options.args.is_empty() {
-        // The first `--` separates; it is not an argument.
-        let own = options.args.strip_prefix(&["--".to_string()]).unwrap_or(&options.args);
-        settings.args = own.to_vec();
+    let arguments = options.arguments().map_err(|argument| {
+        let message = format!("the argument {argument:?} is not UTF-8, which WASI demands");
+        Failure::new(ExitCode::Usage, message)
+    })?;
+    if !arguments.is_empty() {
+        settings.args = arguments;
     }
     settings.env.extend(options.env.iter().cloned());
     settings.directories.extend(options.dirs.iter().cloned());
@@ -166,21 +180,34 @@ fn memory(settings: &Settings) -> Result<u64, Failure> {
         })
 }
 
-fn trees(settings: &Settings) -> Result<Vec<Tree>, Failure> {
+/// Looks at the directories. That they fit into the Keep is found out before anything is sent.
+fn trees(settings: &Settings, memory: u64) -> Result<Vec<Tree>, Failure> {
     if settings.directories.len() > protocol::MAX_DIRECTORIES {
         let message = format!("a Keep can have {} directories at most", protocol::MAX_DIRECTORIES);
         return Err(Failure::new(ExitCode::Usage, message));
     }
-    let positions = 0..=u16::MAX;
-    positions
-        .zip(&settings.directories)
-        .map(|(position, mapping)| Tree::read(&mapping.host, position).map_err(Failure::from))
-        .collect()
+    let mut trees = Vec::new();
+    let mut bytes = 0_u64;
+    for (position, mapping) in (0..=u16::MAX).zip(&settings.directories) {
+        let tree = Tree::read(&mapping.host, position)?;
+        bytes = bytes.saturating_add(tree.bytes);
+        if bytes > memory {
+            let path = mapping.host.display();
+            let message = format!(
+                "with {path} the directories hold {} MiB, and the Keep has {} MiB; name less, or give more --memory",
+                bytes >> 20,
+                memory >> 20
+            );
+            return Err(Failure::new(ExitCode::Input, message));
+        }
+        trees.push(tree);
+    }
+    Ok(trees)
 }
 
 /// What the application sees.
 fn configuration(options: &Run, settings: &Settings) -> Configuration {
-    let name = options.application.file_name().unwrap_or(options.application.as_os_str());
+    let name = options.application().file_name().unwrap_or_default();
     let mut arguments = vec![name.to_string_lossy().into_owned()];
     arguments.extend(settings.args.iter().cloned());
     let [stdin, stdout, stderr] = settings.stdio;

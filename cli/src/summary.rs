@@ -3,8 +3,10 @@ use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::failure::Failure;
+
 /// What `--json` prints: one line, the last on standard error. The form is described in docs/json.md.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Summary {
     version: u32,
     /// The status that `holdfast` exits with.
@@ -22,7 +24,7 @@ pub(crate) struct Summary {
     pub(crate) milliseconds: Phases,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct Application {
     pub(crate) kind: &'static str,
     pub(crate) source_sha256: String,
@@ -31,7 +33,7 @@ pub(crate) struct Application {
 }
 
 /// How long each phase took, in milliseconds. A phase that was not reached is null.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Phases {
     pub(crate) prepare: Option<f64>,
     pub(crate) start: Option<f64>,
@@ -55,6 +57,15 @@ impl Summary {
             threads,
             milliseconds: Phases::default(),
         }
+    }
+
+    /// Says how the command that began at `begin` ended.
+    pub(crate) fn end(&mut self, result: &Result<u8, Failure>, begin: Instant) {
+        (self.status, self.ended_by, self.message) = match result {
+            Ok(status) => (*status, "exit", None),
+            Err(failure) => (failure.code.status(), failure.code.name(), Some(failure.message.clone())),
+        };
+        self.milliseconds.total = since(begin);
     }
 
     /// Prints it. A closed standard error is no reason to fail.

@@ -44,8 +44,8 @@ pub enum InspectError {
     Text {
         /// The file.
         path: PathBuf,
-        /// Where and what.
-        error: wat::Error,
+        /// What and where, in one line.
+        error: String,
     },
     /// The file ends in the middle.
     #[error("{path} is truncated: it ends at byte {length}, inside a section; copy or build it again")]
@@ -136,7 +136,18 @@ fn text(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, InspectError> {
     wat::Parser::new()
         .parse_bytes(Some(path), bytes)
         .map(std::borrow::Cow::into_owned)
-        .map_err(|error| InspectError::Text { path: path.into(), error })
+        .map_err(|error| InspectError::Text { path: path.into(), error: one_line(&error) })
+}
+
+/// The message and its place, without the drawing of the source between them.
+fn one_line(error: &wat::Error) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines();
+    let message = lines.next().unwrap_or_default();
+    match lines.find_map(|line| line.trim_start().strip_prefix("--> ")) {
+        Some(place) => format!("{message} (at {place})"),
+        None => message.into(),
+    }
 }
 
 /// Whether it is a valid module or component.

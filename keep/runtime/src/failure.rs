@@ -70,18 +70,20 @@ pub(crate) fn exit(error: &wasmtime::Error) -> Exit {
     if let Some(I32Exit(status)) = error.downcast_ref() {
         return Exit::Status(*status);
     }
-    let text = clip(format!("{error:?}"));
     if let Some(trap) = error.downcast_ref() {
-        return Exit::Trap { kind: kind(*trap), text };
+        return Exit::Trap { kind: kind(*trap), text: clip(format!("{error:?}")) };
     }
+    // In one line: only a trap has a backtrace to show.
+    let mut text = format!("{error:#}");
     let class = if error.is::<UnknownImportError>() {
         FailureClass::MissingImport
     } else if out_of_memory(error) {
+        text.push_str("; give the Keep more memory, or the application less to do");
         FailureClass::OutOfMemory
     } else {
         FailureClass::Application
     };
-    Exit::Failure { class, text }
+    Exit::Failure { class, text: clip(text) }
 }
 
 fn out_of_memory(error: &wasmtime::Error) -> bool {

@@ -157,14 +157,16 @@ fn entries_that_cannot_be_are_refused() {
 
 #[test]
 fn more_input_than_the_window_ends_the_application() {
-    // Reads nothing, but waits for a second at a time so that the Keep looks at what comes.
+    // Reads nothing, but waits for a second at a time, for two clocks: that is when the Keep looks at what
+    // comes. For one clock alone Wasmtime's WASI p1 puts the whole thread to sleep.
     let wat = r#"(module
         (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
         (memory (export "memory") 1)
         (func (export "_start") (loop $again
           (i32.store8 (i32.const 8) (i32.const 0)) (i32.store (i32.const 16) (i32.const 1))
           (i64.store (i32.const 24) (i64.const 1000000000))
-          (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+          (memory.copy (i32.const 48) (i32.const 0) (i32.const 48))
+          (drop (call $poll (i32.const 0) (i32.const 128) (i32.const 2) (i32.const 256)))
           (br $again))))"#;
     let job = Job::new(wat, &["sleeper"]);
     let digest = sha2::Sha256::digest(&job.artefact).into();

@@ -25,7 +25,7 @@ use holdfast_conformance::trial;
 struct Arguments {
     /// A checkout of the suite's branch prod/testsuite-base.
     folder: PathBuf,
-    /// The `holdfast` command; built if not given.
+    /// The `holdfast` command [default: the one beside this program].
     #[arg(long)]
     holdfast: Option<PathBuf>,
     /// The `wasmtime` command, to run all natively too (cargo install wasmtime-cli --version 48.0.8).

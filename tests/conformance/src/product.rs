@@ -2,46 +2,21 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 
-/// The `holdfast` command: the one that `HOLDFAST` names, else built as this program is.
+/// The `holdfast` command that was built beside this program.
 ///
 /// # Errors
-/// If it cannot be built.
+/// If there is none.
 pub fn holdfast() -> Result<PathBuf> {
-    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = BUILT.get_or_init(|| match env::var_os("HOLDFAST") {
-        Some(path) => Ok(path.into()),
-        None => build().map_err(|error| format!("{error:#}")),
-    });
-    built.clone().map_err(anyhow::Error::msg)
-}
-
-/// Cargo does not build the command for tests of another package, so they ask for it.
-fn build() -> Result<PathBuf> {
-    let myself = env::current_exe()?;
-    let mut folder = myself.parent().context("this program has no folder")?;
-    if folder.ends_with("deps") {
-        folder = folder.parent().context("this program has no target folder")?;
-    }
-    let profile = match folder.file_name().and_then(|name| name.to_str()) {
-        Some("debug") => "dev",
-        Some(name) => name,
-        None => "dev",
-    };
-    let target = folder.parent().context("this program has no target folder")?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--quiet", "--package", "holdfast", "--profile", profile, "--target-dir"])
-        .arg(target)
-        .current_dir(root())
-        .status()
-        .context("cannot start cargo")?;
-    ensure!(status.success(), "holdfast could not be built");
-    Ok(folder.join("holdfast"))
+    let command = env::current_exe()?.with_file_name("holdfast");
+    ensure!(
+        command.exists(),
+        "there is no {}; build it with `cargo build --release`, or name it with --holdfast",
+        command.display()
+    );
+    Ok(command)
 }
 
 /// The folder of large workloads, which is not part of the project: what `HOLDFAST_SHARED` names, else

@@ -38,8 +38,6 @@ pub struct Job<'a> {
     pub code: &'a [u8],
     /// The content of `configuration.directories`, in the same order.
     pub trees: &'a [Tree],
-    /// From now to the application's end.
-    pub timeout: Option<Duration>,
 }
 
 /// How a session went.
@@ -62,7 +60,7 @@ pub struct Report {
 /// The session was stopped, or there is nobody at fault but who the error names. Nothing was written to
 /// any directory then.
 pub fn run(channel: UnixStream, job: &Job<'_>, stopper: &Stopper) -> Result<Report, SessionError> {
-    stopper.watch(&channel, job.timeout)?;
+    stopper.watch(&channel)?;
     let result = converse(channel, job, stopper);
     // An early end looks like a fault of the channel to whoever was using it. Name the reason instead.
     match stopper.finish() {
@@ -91,7 +89,10 @@ fn converse(channel: UnixStream, job: &Job<'_>, stopper: &Stopper) -> Result<Rep
 
     let mut collectors = collectors(job)?;
     // First: what the threads of the streams send may only come after it.
-    sender.send(&ToKeep::Start)?;
+    match sender.send(&ToKeep::Start) {
+        Err(error @ SessionError::Channel(_)) => return listener.last_words(begin).ok_or(error),
+        sent => sent?,
+    }
     let streams = Streams {
         stdin: Input::start(job.configuration.stdin, &sender)?,
         stdout: Output::start(Stream::Stdout, &sender, stopper)?,

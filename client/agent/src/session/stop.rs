@@ -27,7 +27,9 @@ pub enum Stop {
 }
 
 impl Stop {
-    pub(super) const fn exit_code(&self) -> ExitCode {
+    /// The status to exit with.
+    #[must_use]
+    pub const fn exit_code(&self) -> ExitCode {
         match self {
             Self::Timeout(_) => ExitCode::Timeout,
             Self::Interrupted => ExitCode::Interrupted,
@@ -39,13 +41,14 @@ impl Stop {
 }
 
 /// Ends a session early, from any thread. The first reason counts.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone)]
 pub struct Stopper(Arc<Shared>);
 
-#[derive(Debug, Default)]
 struct Shared {
     state: Mutex<State>,
     changed: Condvar,
+    /// What to do about a reason as long as there is no session.
+    early: Box<dyn Fn(&Stop) + Send + Sync>,
 }
 
 #[derive(Debug, Default)]
@@ -56,18 +59,39 @@ struct State {
 }
 
 impl Stopper {
+    /// `early` is called, on the thread of whoever stops, if there is a reason to end before there is a
+    /// session. If it returns, the session ends as soon as it begins.
+    pub fn new(early: impl Fn(&Stop) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            changed: Condvar::default(),
+            early: Box::new(early),
+        }))
+    }
+
     /// Ends the session, now or as soon as it begins.
     pub fn stop(&self, reason: Stop) {
         let mut state = self.state();
         if state.finished || state.reason.is_some() {
             return;
         }
-        state.reason = Some(reason);
-        if let Some(channel) = &state.channel {
+        match &state.channel {
             // It fails only if the other side is gone, and then every thread notices as well.
-            let _ = channel.shutdown(Shutdown::Both);
+            Some(channel) => drop(channel.shutdown(Shutdown::Both)),
+            None => (self.0.early)(&reason),
         }
+        state.reason = Some(reason);
         self.0.changed.notify_all();
+    }
+
+    /// Ends the session `limit` from now.
+    ///
+    /// # Errors
+    /// There is no thread to be had.
+    pub fn limit(&self, limit: Duration) -> io::Result<()> {
+        let stopper = self.clone();
+        std::thread::Builder::new().name("timeout".into()).spawn(move || stopper.sleep(limit))?;
+        Ok(())
     }
 
     /// Whether there is a reason to end.
@@ -76,17 +100,12 @@ impl Stopper {
     }
 
     /// Takes charge of a session that begins.
-    pub(super) fn watch(&self, channel: &UnixStream, timeout: Option<Duration>) -> io::Result<()> {
+    pub(super) fn watch(&self, channel: &UnixStream) -> io::Result<()> {
         let mut state = self.state();
         if state.reason.is_some() {
             channel.shutdown(Shutdown::Both)?;
         }
         state.channel = Some(channel.try_clone()?);
-        drop(state);
-        if let Some(timeout) = timeout {
-            let stopper = self.clone();
-            std::thread::Builder::new().name("timeout".into()).spawn(move || stopper.sleep(timeout))?;
-        }
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering, fence};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use holdfast_gate::DOORBELL_PORT;
 use holdfast_gate::call::INTERRUPT_VECTOR;
@@ -33,12 +33,27 @@ pub struct Vcpu {
 pub struct Kick {
     thread: AtomicI32,
     pending: AtomicBool,
+    /// `immediate_exit` of the vCPU's `kvm_run`, as long as there is one.
+    immediate: Mutex<Option<ImmediateExit>>,
 }
+
+/// The byte that keeps a vCPU from entering the guest.
+#[derive(Debug)]
+struct ImmediateExit(*mut u8);
+
+// SAFETY: the byte is accessed atomically, or by the thread that runs the vCPU and the kernel.
+unsafe impl Send for ImmediateExit {}
 
 impl Kick {
     /// Asks for the interrupt; it comes as soon as the vCPU runs.
     pub fn interrupt(&self) {
         self.pending.store(true, Ordering::SeqCst);
+        // A signal that is handled just before KVM_RUN would be lost; this byte is not.
+        if let Some(ImmediateExit(byte)) = &*self.immediate.lock().unwrap_or_else(PoisonError::into_inner) {
+            // SAFETY: mapped as long as it stands here, which the vCPU's `drop` ends under the same lock.
+            let byte = unsafe { AtomicU8::from_ptr(*byte) };
+            byte.store(1, Ordering::SeqCst);
+        }
         let thread = self.thread.load(Ordering::SeqCst);
         if thread != 0 {
             let process = std::process::id();
@@ -67,7 +82,7 @@ pub fn install_kick_handler() -> io::Result<()> {
 
 impl Vcpu {
     pub(super) fn new(
-        fd: VcpuFd,
+        mut fd: VcpuFd,
         index: u32,
         cpuid: &CpuId,
         registers: &MachineRegisters,
@@ -98,7 +113,10 @@ impl Vcpu {
             ..Default::default()
         };
         fd.set_regs(&regs).map_err(call("KVM_SET_REGS"))?;
-        Ok(Self { fd, index, kick: Arc::default() })
+        let kick = Kick::default();
+        let byte = &raw mut fd.get_kvm_run().immediate_exit;
+        *kick.immediate.lock().unwrap_or_else(PoisonError::into_inner) = Some(ImmediateExit(byte));
+        Ok(Self { fd, index, kick: Arc::new(kick) })
     }
 
     /// The handle for other threads.
@@ -150,6 +168,8 @@ impl Vcpu {
                 Ok(other) => return Err(stopped(format!("{other:x?}"))),
                 Err(error) if matches!(error.errno(), libc::EINTR | libc::EAGAIN) => {
                     self.fd.set_kvm_immediate_exit(0);
+                    // Whoever sets it later has set `pending` before: look at that only now.
+                    fence(Ordering::SeqCst);
                 }
                 Err(error) if error.errno() == libc::ENOMEM => {
                     return Err(stopped("the host is out of memory".into()));
@@ -171,6 +191,12 @@ impl Vcpu {
         run.request_interrupt_window = 0;
         self.kick.pending.store(false, Ordering::SeqCst);
         interrupt(&self.fd).map_err(|error| KvmError::Call("KVM_INTERRUPT", error))
+    }
+}
+
+impl Drop for Vcpu {
+    fn drop(&mut self) {
+        *self.kick.immediate.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) struct Vcpu {
     started: AtomicBool,
     /// A thread runs on it, or is about to.
     busy: AtomicBool,
-    /// It is with the host and uses no memory but the window.
+    /// It is with the host, or has yet to come from there, and uses no memory but the window.
     outside: AtomicBool,
     /// It must flush its TLB when it comes back.
     flush: AtomicBool,
@@ -80,11 +80,16 @@ pub(super) fn outside<R>(index: u32, work: impl FnOnce() -> R) -> R {
     let vcpu = vcpu(index);
     vcpu.outside.store(true, Ordering::SeqCst);
     let result = work();
+    back(vcpu);
+    result
+}
+
+/// A vCPU comes from the host.
+fn back(vcpu: &Vcpu) {
     vcpu.outside.store(false, Ordering::SeqCst);
     if vcpu.flush.load(Ordering::SeqCst) && vcpu.flush.swap(false, Ordering::SeqCst) {
         flush();
     }
-    result
 }
 
 /// Flushes the calling vCPU's TLB.
@@ -163,6 +168,8 @@ fn start(index: u32) -> Result<(), Errno> {
     if vcpu.tcb.load(Ordering::SeqCst).is_null() {
         prepare(index)?;
     }
+    // Nobody can interrupt it before it runs.
+    vcpu.outside.store(true, Ordering::SeqCst);
     vcpu.started.store(true, Ordering::SeqCst);
     let done = gate::call(Call::StartVcpu { index }) == Answer::Done
         && (boot::platform() == Platform::Machine || clone(index));
@@ -270,6 +277,7 @@ unsafe extern "C" fn clone_call(flags: u64, stack: u64) -> i64 {
 /// What a vCPU does: thread after thread.
 pub(super) extern "C" fn main(index: u32) -> ! {
     let vcpu = vcpu(index);
+    back(vcpu);
     let own = vcpu.tcb.load(Ordering::SeqCst);
     // SAFETY: `prepare` made the block, and it is never freed.
     unsafe { tcb::set(own) };

@@ -82,7 +82,7 @@ const OWN: &[(&str, &str)] = &[
 /// A module whose `_start` has this body, in a file.
 fn module(body: &str) -> Result<(tempfile::TempDir, PathBuf)> {
     let folder = tempfile::tempdir()?;
-    let path = folder.path().join("module.wat");
+    let path = folder.path().join("module.wasm");
     let text = format!(
         "(module
           (memory (export \"memory\") 1)
@@ -91,7 +91,7 @@ fn module(body: &str) -> Result<(tempfile::TempDir, PathBuf)> {
           (func $deep (param i64) (call $deep (i64.add (local.get 0) (i64.const 1))) (drop (local.get 0)))
           (func $start (export \"_start\") {body}))"
     );
-    fs::write(&path, text)?;
+    fs::write(&path, wat::parse_str(text)?)?;
     Ok((folder, path))
 }
 

@@ -49,7 +49,7 @@ fn compare(
 }
 
 fn programs() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../programs")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/programs")
 }
 
 fn differ(launch: &Launch, backend: Backend, input: &[u8]) -> Result<()> {

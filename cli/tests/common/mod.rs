@@ -1,17 +1,23 @@
 //! What the integration tests share: cases on each backend, and running a program in a Keep.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
+pub(crate) mod command;
+
 use std::io::{Write, stdout};
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use holdfast_conformance::process::{Ended, Running};
-use holdfast_conformance::product;
 use holdfast_conformance::target::{Backend, Launch, Target};
 use libtest_mimic::{Arguments, Failed, Trial};
 
+/// The command under test.
+pub(crate) const HOLDFAST: &str = env!("CARGO_BIN_EXE_holdfast");
+
 /// How long one run may take, whatever else the machine does.
-const LIMIT: Duration = Duration::from_secs(300);
+pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
 /// A test that runs on a backend.
 pub(crate) type Case = (String, Box<dyn Fn(Backend) -> Result<()> + Send + Sync>);
@@ -56,7 +62,7 @@ pub(crate) fn skip(name: &str, why: &str) {
 ///
 /// Compiled programs are kept beside other results of the build, not in the cache of whoever runs this.
 pub(crate) fn keep(backend: Backend, launch: &Launch, input: &[u8]) -> Result<Ended> {
-    let mut command = Target::Keep(product::holdfast()?, backend).command(launch);
+    let mut command = Target::Keep(HOLDFAST.into(), backend).command(launch);
     command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     let ended = Running::complete(command, input, LIMIT)?;
     ensure!(!ended.late, "it was not done after {LIMIT:?}: {}", ended.err());

@@ -192,7 +192,8 @@ mod tests {
         wasmtime_wasi::p3::add_to_linker(&mut linker).unwrap();
         let linked = |name: &str| {
             let text = format!("(component (import \"{name}\" (instance)))");
-            let component = wasmtime::component::Component::new(&engine, text).unwrap();
+            let binary = wat::parse_str(text).unwrap();
+            let component = wasmtime::component::Component::new(&engine, binary).unwrap();
             linker.instantiate_pre(&component).is_ok()
         };
         for (interfaces, version) in [(P2_INTERFACES, "0.2.0"), (P3_INTERFACES, "0.3.0")] {

@@ -10,6 +10,7 @@ pub mod control;
 mod error;
 mod filter;
 pub mod kvm;
+mod large;
 mod launch;
 mod machine;
 pub mod probe;

@@ -13,6 +13,8 @@ use holdfast_gate::{Reply, Request, window};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use zerocopy::{FromZeros, IntoBytes};
 
+use crate::large;
+
 /// The window of one Keep, [`window::SIZE`] bytes of shared memory. Pages are taken when touched.
 #[derive(Debug)]
 pub struct Window {
@@ -37,13 +39,7 @@ impl Window {
     pub fn new() -> io::Result<Self> {
         let memory = memfd_create("holdfast-window", MemfdFlags::CLOEXEC)?;
         ftruncate(&memory, window::SIZE)?;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        let flags = libc::MAP_SHARED | libc::MAP_NORESERVE;
-        // SAFETY: a new mapping at an address that the kernel chooses touches no other.
-        let base = unsafe { libc::mmap(ptr::null_mut(), SIZE, protection, flags, memory.as_raw_fd(), 0) };
-        if base == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
+        let base = large::map(SIZE, Some(memory.as_fd()))?;
         Ok(Self { memory, base })
     }
 
@@ -119,7 +115,9 @@ impl Window {
     /// # Errors
     /// If they do not lie inside, or the host has not the memory.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        self.at(offset, bytes.len())?;
+        let place = self.at(offset, bytes.len())?;
+        // Large pages come only by way of the mapping.
+        large::populate(place.cast(), bytes.len());
         // Through the file: a lack of memory is an error there, and a signal in a mapping.
         let (mut offset, mut bytes) = (offset, bytes);
         while !bytes.is_empty() {

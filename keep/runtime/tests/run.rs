@@ -221,7 +221,10 @@ fn rust_programs_for_p1_and_p2() {
         job.directory("/data", false, true);
         let result = job.run();
         assert_eq!(result.exit, Exit::Status(0), "{result:?}");
-        assert_eq!(result.stdout().lines().count(), 15, "{}", result.stdout());
+        assert!(
+            result.stdout().starts_with("size 8890\n") && result.stdout().ends_with("gone true\n"),
+            "{result:?}"
+        );
 
         let clock = shared("rust_programs", &format!("rust/{world}/clock_rand.wasm")).unwrap();
         let result = Job::new(clock, &["clock_rand.wasm"]).run();

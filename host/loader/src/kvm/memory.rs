@@ -5,6 +5,8 @@ use std::io;
 use kvm_bindings::kvm_userspace_memory_region;
 use kvm_ioctls::VmFd;
 
+use crate::large;
+
 /// Anonymous memory of this process, given back when dropped. Never referenced: the guest writes to it.
 #[derive(Debug)]
 pub struct Memory {
@@ -27,13 +29,7 @@ impl Memory {
         if content.len() > length {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a new mapping at an address that the kernel chooses touches no other.
-        let address = unsafe { libc::mmap(std::ptr::null_mut(), length, protection, flags, -1, 0) };
-        if address == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
+        let address = large::map(length, None)?;
         // SAFETY: the mapping is new, writable, and at least as long as the content.
         unsafe { std::ptr::copy_nonoverlapping(content.as_ptr(), address.cast(), content.len()) };
         Ok(Self { address, length })

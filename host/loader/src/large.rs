@@ -1,0 +1,58 @@
+//! Mappings that large pages fit into: a page fault of a guest costs as much for 2 MiB as for 4 KiB.
+
+use std::ffi::c_void;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ptr;
+
+/// A large page.
+const LARGE: usize = 2 << 20;
+
+/// Maps `length` bytes, readable and writable, at a multiple of [`LARGE`]: of `file`, or of new memory.
+/// The kernel is asked for large pages; where it has none, small ones serve.
+///
+/// # Errors
+/// The system's, when it has not the address space.
+pub(crate) fn map(length: usize, file: Option<BorrowedFd<'_>>) -> io::Result<*mut c_void> {
+    let whole = length.checked_add(LARGE).ok_or(io::ErrorKind::OutOfMemory)?;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping at an address that the kernel chooses touches no other.
+    let start = unsafe { libc::mmap(ptr::null_mut(), whole, libc::PROT_NONE, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    let before = start.align_offset(LARGE);
+    let place = start.wrapping_byte_add(before);
+    let (flags, descriptor) = match file {
+        Some(file) => (libc::MAP_SHARED | libc::MAP_NORESERVE | libc::MAP_FIXED, file.as_raw_fd()),
+        None => (flags | libc::MAP_FIXED, -1),
+    };
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    // SAFETY: replaces a part of the new mapping, which nobody uses yet.
+    let mapped = unsafe { libc::mmap(place, length, protection, flags, descriptor, 0) };
+    let error = io::Error::last_os_error();
+    unmap(start, before);
+    unmap(place.wrapping_byte_add(length), whole - before - length);
+    if mapped == libc::MAP_FAILED {
+        unmap(place, length);
+        return Err(error);
+    }
+    // SAFETY: advice about the new mapping changes nothing but its speed.
+    let _ = unsafe { libc::madvise(mapped, length, libc::MADV_HUGEPAGE) };
+    Ok(mapped)
+}
+
+/// Gives back the unused end of a new mapping.
+fn unmap(start: *mut c_void, length: usize) {
+    if length > 0 {
+        // SAFETY: the range belongs to a mapping of `map`, which has not given it to anybody.
+        unsafe { libc::munmap(start, length) };
+    }
+}
+
+/// Takes memory for a range of a mapping now, in as few steps as the kernel can. If it cannot, pages are
+/// taken when they are touched.
+pub(crate) fn populate(start: *mut c_void, length: usize) {
+    // SAFETY: the content does not change, and a range that is not mapped is an error.
+    let _ = unsafe { libc::madvise(start, length, libc::MADV_POPULATE_WRITE) };
+}

@@ -4,29 +4,30 @@
 
 use alloc::vec::Vec;
 
-use zerocopy::{FromBytes, Immutable, KnownLayout};
+use zerocopy::little_endian::U32;
+use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
 
 use super::{Firmware, FirmwareError, Guid, MAX_ADDED};
 use crate::PAGE;
 
 const METADATA: Guid = Guid::new(0xdc88_6566, 0x984a, 0x4798, 0xa75e_5585_a7bf_67cc);
 
-#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Header {
     signature: [u8; 4],
     /// Of header and sections, in bytes.
-    size: u32,
-    version: u32,
-    count: u32,
+    size: U32,
+    version: U32,
+    count: U32,
 }
 
-#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout)]
+#[derive(Clone, Copy, FromBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
 struct Section {
-    address: u32,
-    size: u32,
-    kind: u32,
+    address: U32,
+    size: U32,
+    kind: U32,
 }
 
 const _: () = assert!(size_of::<Header>() == 16 && size_of::<Section>() == 12);
@@ -65,15 +66,15 @@ impl Firmware<'_> {
     pub fn sev_sections(&self) -> Result<Vec<SevSection>, FirmwareError> {
         let bytes = self.pointed(METADATA, "which pages SEV-SNP needs (SEV metadata)")?;
         let cut_off = FirmwareError::Damaged("the SEV metadata is cut off");
-        let (header, _) = Header::read_from_prefix(bytes).map_err(|_| cut_off)?;
+        let (header, _) = Header::ref_from_prefix(bytes).map_err(|_| cut_off)?;
         if header.signature != *b"ASEV" || header.version != 1 {
             return Err(FirmwareError::Damaged("the SEV metadata's signature or version is unknown"));
         }
-        let sections = usize::try_from(header.size)
+        let sections = usize::try_from(header.size.get())
             .ok()
             .and_then(|size| bytes.get(size_of::<Header>()..size))
             .ok_or(cut_off)?;
-        let count = usize::try_from(header.count).map_err(|_| cut_off)?;
+        let count = usize::try_from(header.count.get()).map_err(|_| cut_off)?;
         let (sections, _) = <[Section]>::ref_from_prefix_with_elems(sections, count).map_err(|_| cut_off)?;
         let mut total = 0;
         sections
@@ -89,7 +90,7 @@ impl Firmware<'_> {
 
 impl SevSection {
     fn new(section: &Section) -> Result<Self, FirmwareError> {
-        let kind = match section.kind {
+        let kind = match section.kind.get() {
             1 => SevSectionKind::SecMem,
             2 => SevSectionKind::Secrets,
             3 => SevSectionKind::Cpuid,
@@ -97,7 +98,7 @@ impl SevSection {
             0x10 => SevSectionKind::KernelHashes,
             kind => return Err(FirmwareError::SectionType { table: "SEV", kind }),
         };
-        let (address, size) = (u64::from(section.address), u64::from(section.size));
+        let (address, size) = (u64::from(section.address.get()), u64::from(section.size.get()));
         if !address.is_multiple_of(PAGE as u64) || !size.is_multiple_of(PAGE as u64) || size == 0 {
             return Err(FirmwareError::Damaged("a SEV section is not whole pages"));
         }

@@ -1,5 +1,7 @@
 //! MRENCLAVE of a plan.
 
+use alloc::collections::BTreeSet;
+
 use holdfast_launch::plan::{Kind, Region, Start};
 use holdfast_launch::{LaunchPlan, Platform, Shape};
 
@@ -40,7 +42,9 @@ pub fn sgx_mrenclave(
                 && (region.address..region.address.saturating_add(region.length)).contains(address)
         })
     };
-    if u32::try_from(profile.tcs.len()) != Ok(shape.vcpus) || !profile.tcs.iter().all(is_measured) {
+    // Each thread has its own.
+    let tcs: BTreeSet<u64> = profile.tcs.iter().copied().filter(is_measured).collect();
+    if u32::try_from(tcs.len()) != Ok(shape.vcpus) || tcs.len() != profile.tcs.len() {
         let what = "a measured thread control structure (TCS) with its state-save frames for each thread";
         return Err(PlanError::Lacks { tee: TEE, what });
     }
@@ -48,7 +52,7 @@ pub fn sgx_mrenclave(
     let mut mrenclave = Mrenclave::ecreate(profile.ssa_frame_size, size)?;
     for region in plan.regions.iter().filter(measured) {
         for (address, page) in pages(region) {
-            let flags = if profile.tcs.contains(&address) {
+            let flags = if tcs.contains(&address) {
                 SecinfoFlags::TCS
             } else {
                 SecinfoFlags::regular(region.permissions)

@@ -46,8 +46,8 @@ pub enum GuestError {
     #[error("the firmware expects the kernel hashes outside the page that it keeps for them; it is damaged")]
     KernelHashesOutside,
     /// The space between SVSM and the end of memory.
-    #[error("there is no room for the SVSM below firmware and variables")]
-    SvsmPlace,
+    #[error("below the firmware there is no room for variables of {0} bytes, in whole pages, and the SVSM")]
+    SvsmPlace(u64),
 }
 
 /// A guest.
@@ -172,7 +172,11 @@ pub fn svsm_digest(
     vcpu_signature: u32,
 ) -> Result<Digest384, GuestError> {
     check_vcpus(vcpus)?;
-    let end = firmware.address().checked_sub(variables).ok_or(GuestError::SvsmPlace)?;
+    let end = firmware
+        .address()
+        .checked_sub(variables)
+        .filter(|end| end.is_multiple_of(PAGE as u64) && *end >= svsm.len() as u64)
+        .ok_or(GuestError::SvsmPlace(variables))?;
     let svsm = Firmware::parse_ending_at(svsm, end)?;
     let mut digest = LaunchDigest::default();
     digest.normal_pages(firmware.address(), firmware.bytes());

@@ -100,7 +100,7 @@ fn reset_page(content: u8) -> Region {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn snp_equals_the_slow_one(plan in machine(), sev_features: u64, xcr0: u64) {

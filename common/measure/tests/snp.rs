@@ -2,9 +2,11 @@
 
 mod support;
 
+#[path = "support/ovmf.rs"]
+mod ovmf;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use holdfast_measure::PAGE;
 use holdfast_measure::firmware::{Firmware, FirmwareError};
 use holdfast_measure::snp::{
     EcdsaPublicKey, GuestError, IdAuth, IdBlock, IdBlockError, KernelHashes, LaunchDigest, SnpGuest, Vmm,
@@ -153,7 +155,17 @@ fn dstack_guest() {
         initrd: digest(text("initrd_hash")),
         cmdline: holdfast_measure::Digest(cmdline.finalize().into()),
     };
-    let file = ovmf(&vector["ovmf_sections"], number("reset_eip") as u32, number("hashes_table_gpa") as u32);
+    let sections = vector["ovmf_sections"].as_array().expect("a list");
+    let sections: Vec<_> = sections
+        .iter()
+        .map(|section| ["gpa", "size", "type"].map(|field| section[field].as_u64().expect("a number") as u32))
+        .collect();
+    let entries = [
+        (ovmf::SEV_METADATA, ovmf::METADATA_OFFSET),
+        (ovmf::RESET_BLOCK, number("reset_eip") as u32),
+        (ovmf::HASH_TABLE, number("hashes_table_gpa") as u32),
+    ];
+    let file = ovmf::firmware(&ovmf::sev(&sections), &entries);
     let guest = SnpGuest {
         firmware: Firmware::parse(&file).expect("a firmware"),
         firmware_digest: Some(digest(text("ovmf_hash"))),
@@ -163,44 +175,6 @@ fn dstack_guest() {
         vmm: Vmm::Qemu { vcpu_signature: number("vcpu_sig") as u32 },
     };
     assert_eq!(guest.digest(), Ok(digest(text("expected_measurement"))));
-}
-
-/// A page of firmware with these sections, laid out as edk2 does.
-fn ovmf(sections: &Value, reset_eip: u32, hash_table: u32) -> Vec<u8> {
-    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
-    let sections = sections.as_array().expect("a list");
-    let mut metadata = b"ASEV".to_vec();
-    metadata.extend(words(&[16 + 12 * sections.len() as u32, 1, sections.len() as u32]));
-    for section in sections {
-        let field = |name: &str| section[name].as_u64().expect("a number") as u32;
-        metadata.extend(words(&[field("gpa"), field("size"), field("type")]));
-    }
-    let mut file = vec![0; PAGE];
-    file[..metadata.len()].copy_from_slice(&metadata);
-    let entries = [
-        ("dc886566-984a-4798-a75e-5585a7bf67cc", PAGE as u32),
-        ("00f771de-1a7e-4fcb-890e-68c77e2fb44e", reset_eip),
-        ("7255371f-3a3b-4b04-927b-1da6efa8d454", hash_table),
-    ];
-    let mut table = Vec::new();
-    for (guid, value) in entries {
-        table.extend(words(&[value]));
-        table.extend(22_u16.to_le_bytes());
-        table.extend(guid_bytes(guid));
-    }
-    table.extend((table.len() as u16 + 18).to_le_bytes());
-    table.extend(guid_bytes("96b582de-1fb2-45f7-baea-a366c55a082d"));
-    let end = PAGE - 32;
-    file[end - table.len()..end].copy_from_slice(&table);
-    file
-}
-
-fn guid_bytes(text: &str) -> Vec<u8> {
-    let mut bytes = support::hex(&text.replace('-', ""));
-    bytes[..4].reverse();
-    bytes[4..6].reverse();
-    bytes[6..8].reverse();
-    bytes
 }
 
 fn key(name: &str) -> SigningKey {

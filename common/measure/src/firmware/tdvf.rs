@@ -93,6 +93,10 @@ impl<'a> Firmware<'a> {
         if header.signature != *b"TDVF" || header.version != 1 {
             return Err(FirmwareError::Damaged("the TDVF metadata's signature or version is unknown"));
         }
+        let sections = usize::try_from(header.length.get())
+            .ok()
+            .and_then(|length| sections.get(..length.checked_sub(size_of::<Header>())?))
+            .ok_or(cut_off)?;
         let count = usize::try_from(header.count.get()).map_err(|_| cut_off)?;
         let (sections, _) = <[Section]>::ref_from_prefix_with_elems(sections, count).map_err(|_| cut_off)?;
         let mut total = 0_u64;

@@ -1,11 +1,13 @@
 //! What of an image a launch measures, part by part, and how the rest is bound to it.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use holdfast_launch::{Image, LaunchPlan, plan::Kind};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::PAGE;
 use crate::digest::{Digest, Digest256};
 use crate::firmware::{Firmware, FirmwareError, SevSectionKind};
 use crate::snp::KernelHashes;
@@ -37,6 +39,35 @@ pub struct Part {
     /// How it is bound.
     #[serde(flatten)]
     pub binding: Binding,
+}
+
+/// The save areas with which an SNP guest's vCPUs start.
+#[must_use]
+pub fn snp_registers(vcpus: u32) -> Part {
+    Part {
+        name: "first registers of the vCPUs",
+        bytes: u64::from(vcpus) * PAGE as u64,
+        binding: Binding::Measured,
+    }
+}
+
+/// The two pages that the SNP firmware fills or checks for a Keep.
+#[must_use]
+pub fn snp_special_pages() -> [Part; 2] {
+    let page = |name| Part { name, bytes: PAGE as u64, binding: Binding::AddressOnly };
+    [page("SECRETS page"), page("CPUID page")]
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:>12}  {:<42}  ", self.bytes, self.name)?;
+        match self.binding {
+            Binding::Measured => f.write_str("measured directly"),
+            Binding::Hashed { sha256 } => write!(f, "through its hash, which is measured: SHA-256 {sha256}"),
+            Binding::AddressOnly => f.write_str("address measured, content not"),
+            Binding::Unmeasured => f.write_str("not measured"),
+        }
+    }
 }
 
 /// The body of a keep image is not the one that its stage 0 takes. Who made the image is at fault.

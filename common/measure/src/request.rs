@@ -1,6 +1,7 @@
 //! One question, one answer: what will a genuine TEE report of this file, launched like this?
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use holdfast_gate::boot::BootInfoError;
 use holdfast_launch::plan::HostFacts;
@@ -139,9 +140,14 @@ pub enum MeasureError {
 pub fn measure(request: &Request<'_>) -> Result<Measurement, MeasureError> {
     let (vcpus, file) = (request.vcpus, request.image);
     let (value, parts) = match request.launch {
-        Launch::KeepSnp { memory, profile } => keep(request, Platform::Machine, memory, |plan, shape| {
-            snp_digest(plan, shape, &profile).map(Value::Snp)
-        })?,
+        Launch::KeepSnp { memory, profile } => {
+            let (value, mut parts) = keep(request, Platform::Machine, memory, |plan, shape| {
+                snp_digest(plan, shape, &profile).map(Value::Snp)
+            })?;
+            parts.extend(coverage::snp_special_pages());
+            parts.push(coverage::snp_registers(vcpus));
+            (value, parts)
+        }
         Launch::KeepTdx { memory } => {
             keep(request, Platform::Machine, memory, |plan, shape| tdx_mrtd(plan, shape).map(Value::Tdx))?
         }
@@ -156,6 +162,7 @@ pub fn measure(request: &Request<'_>) -> Result<Measurement, MeasureError> {
             if let Some((boot, hashes)) = boot.zip(hashes) {
                 parts.extend(boot.parts(&hashes));
             }
+            parts.push(coverage::snp_registers(vcpus));
             (Value::Snp(guest.digest()?), parts)
         }
         Launch::SvsmSnp { svsm, variables, vcpu_signature } => {
@@ -166,7 +173,10 @@ pub fn measure(request: &Request<'_>) -> Result<Measurement, MeasureError> {
                 bytes: bytes.len() as u64,
                 binding: coverage::Binding::Measured,
             };
-            (Value::Snp(digest), alloc::vec![part("firmware", file), part("SVSM", svsm)])
+            (
+                Value::Snp(digest),
+                alloc::vec![part("firmware", file), part("SVSM", svsm), coverage::snp_registers(vcpus)],
+            )
         }
         Launch::FirmwareTdx { order } => {
             let firmware = Firmware::parse(file)?;
@@ -206,21 +216,45 @@ impl Boot<'_> {
     }
 }
 
+impl Value {
+    /// The TEE, and what its vendor calls the value.
+    #[must_use]
+    pub const fn names(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Snp(_) => ("snp", "MEASUREMENT"),
+            Self::Tdx(_) => ("tdx", "MRTD"),
+            Self::Sgx(_) => ("sgx", "MRENCLAVE"),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Snp(value) | Self::Tdx(value) => value.fmt(f),
+            Self::Sgx(value) => value.fmt(f),
+        }
+    }
+}
+
+/// For people: the value, then a line for each part.
+impl fmt::Display for Measurement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (tee, name) = self.value.names();
+        writeln!(f, "{tee} {name} {}", self.value)?;
+        writeln!(f, "{:>12}  part", "bytes")?;
+        self.parts.iter().try_for_each(|part| writeln!(f, "{part}"))
+    }
+}
+
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
         let mut fields = serializer.serialize_struct("Value", 3)?;
-        let (tee, name) = match self {
-            Self::Snp(_) => ("snp", "MEASUREMENT"),
-            Self::Tdx(_) => ("tdx", "MRTD"),
-            Self::Sgx(_) => ("sgx", "MRENCLAVE"),
-        };
+        let (tee, name) = self.names();
         fields.serialize_field("tee", tee)?;
         fields.serialize_field("name", name)?;
-        match self {
-            Self::Snp(value) | Self::Tdx(value) => fields.serialize_field("value", value)?,
-            Self::Sgx(value) => fields.serialize_field("value", value)?,
-        }
+        fields.serialize_field("value", &format_args!("{self}"))?;
         fields.end()
     }
 }

@@ -43,6 +43,11 @@ fn a_keep() {
     assert_eq!(how("stage 0, code and data"), "measured");
     assert_eq!(how("body: shim and runtime"), "hashed");
     assert_eq!(how("window shared with the host"), "unmeasured");
+    assert_eq!(how("SECRETS page"), "address-only");
+
+    let text = measurement.to_string();
+    assert!(text.starts_with(&format!("snp MEASUREMENT {}\n", measurement.value)), "{text}");
+    assert_eq!(text.lines().count(), 2 + parts.len());
 }
 
 /// The body is not measured directly, yet another body is another measurement: its hash is in stage 0.
@@ -102,7 +107,10 @@ fn an_ovmf_guest() {
     assert_eq!(measurement.value, Value::Snp(digest(expected)));
     let parts = serde_json::to_value(&measurement.parts).expect("JSON");
     assert_eq!(parts[0], json!({"name": "firmware", "bytes": 4096, "how": "measured"}));
-    let cmdline = parts.as_array().and_then(|parts| parts.last()).expect("a part");
+    let parts = parts.as_array().expect("a list");
+    assert_eq!(parts.last().expect("a part")["name"], "first registers of the vCPUs");
+    let cmdline = &parts[parts.len() - 2];
+    assert_eq!(cmdline["name"], "kernel command line");
     assert_eq!((&cmdline["how"], &cmdline["bytes"]), (&json!("hashed"), &json!(25)));
 }
 

@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use holdfast_launch::{Image, LaunchPlan, plan::Kind};
+use holdfast_launch::plan::{Kind, Start};
+use holdfast_launch::{Image, LaunchPlan};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -60,7 +61,7 @@ pub fn snp_special_pages() -> [Part; 2] {
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>12}  {:<42}  ", self.bytes, self.name)?;
+        write!(f, "{:>12}  {:<46}  ", self.bytes, self.name)?;
         match self.binding {
             Binding::Measured => f.write_str("measured directly"),
             Binding::Hashed { sha256 } => write!(f, "through its hash, which is measured: SHA-256 {sha256}"),
@@ -100,7 +101,10 @@ pub fn keep(image: &Image<'_>, plan: &LaunchPlan) -> Result<Vec<Part>, BodyMisma
     Ok([
         Part { name: "stage 0, code and data", bytes: stage0, binding: Binding::Measured },
         Part {
-            name: "page tables, descriptor tables, first stack",
+            name: match plan.start {
+                Start::Machine(_) => "page tables, CPU tables and pages, first stack",
+                Start::Process(_) => "first stack",
+            },
             bytes: measured.saturating_sub(stage0),
             binding: Binding::Measured,
         },

@@ -152,6 +152,13 @@ fn tdvf_sections() {
     let large = Tdvf { size: MAX_ADDED + 0x1000, ..GOOD };
     assert_eq!(sections(large), Err(FirmwareError::TooMuch(large.size)));
     assert!(sections(Tdvf { attributes: 2, ..large }).is_ok(), "not added, so no work");
-    let small = Tdvf { raw: 4096, size: 0x1000, ..GOOD };
-    assert!(sections(small).is_ok());
+
+    // Data as long as its memory, and longer: the file has two pages here.
+    let data = |raw| {
+        let file = [vec![7; PAGE], tdvf_file(Tdvf { raw, size: 0x1000, ..GOOD })].concat();
+        let firmware = Firmware::parse(&file).expect("a firmware");
+        firmware.tdvf_sections().map(|sections| sections[0].data.len())
+    };
+    assert_eq!(data(4096), Ok(4096));
+    assert!(data(4097).is_err_and(damaged));
 }

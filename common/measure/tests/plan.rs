@@ -223,7 +223,14 @@ fn sgx_refuses() {
     let plan = example_process();
     let profile = SgxProfile { ssa_frame_size: 1, tcs: &[0x1000_1000] };
     assert!(sgx_mrenclave(&plan, &one, &profile).is_ok());
-    for tcs in [&[][..], &[0x1000_0000, 0x1000_1000], &[0x1000_0800], &[0x1000_4000], &[0x2000_0000]] {
+    for tcs in [
+        &[][..],
+        &[0x1000_0000, 0x1000_1000],
+        &[0x1000_0000, 0x2000_0000],
+        &[0x1000_0800],
+        &[0x1000_4000],
+        &[0x2000_0000],
+    ] {
         assert_eq!(lacks(sgx_mrenclave(&plan, &one, &SgxProfile { tcs, ..profile })), "SGX", "{tcs:x?}");
     }
     let two = shape(Platform::Process, 2);

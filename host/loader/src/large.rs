@@ -37,9 +37,14 @@ pub(crate) fn map(length: usize, file: Option<BorrowedFd<'_>>) -> io::Result<*mu
         unmap(place, length);
         return Err(error);
     }
-    // SAFETY: advice about the new mapping changes nothing but its speed.
-    let _ = unsafe { libc::madvise(mapped, length, libc::MADV_HUGEPAGE) };
+    advise(mapped, length);
     Ok(mapped)
+}
+
+/// Asks for large pages in a mapping. Where there are none, small ones serve.
+pub(crate) fn advise(start: *mut c_void, length: usize) {
+    // SAFETY: advice about a mapping changes nothing but its speed.
+    let _ = unsafe { libc::madvise(start, length, libc::MADV_HUGEPAGE) };
 }
 
 /// Gives back the unused end of a new mapping.
@@ -50,9 +55,27 @@ fn unmap(start: *mut c_void, length: usize) {
     }
 }
 
-/// Takes memory for a range of a mapping now, in as few steps as the kernel can. If it cannot, pages are
-/// taken when they are touched.
-pub(crate) fn populate(start: *mut c_void, length: usize) {
+/// Takes memory for a range of a mapping now, in as few steps as the kernel can.
+///
+/// # Errors
+/// The system's, when it has not the memory.
+pub(crate) fn populate(start: *mut c_void, length: usize) -> io::Result<()> {
     // SAFETY: the content does not change, and a range that is not mapped is an error.
-    let _ = unsafe { libc::madvise(start, length, libc::MADV_POPULATE_WRITE) };
+    if unsafe { libc::madvise(start, length, libc::MADV_POPULATE_WRITE) } == 0 {
+        return Ok(());
+    }
+    match io::Error::last_os_error() {
+        // A kernel before 5.14: pages are taken when they are touched.
+        error if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Gives the memory of a range of a mapping back to the system; what is read there afterwards is zeros.
+/// `file` says whether the mapping is one of a file.
+pub(crate) fn release(start: *mut c_void, length: usize, file: bool) {
+    let advice = if file { libc::MADV_REMOVE } else { libc::MADV_DONTNEED };
+    // SAFETY: the callers' ranges are a window's, which no reference points to. If it fails, the memory
+    // stays taken.
+    let _ = unsafe { libc::madvise(start, length, advice) };
 }

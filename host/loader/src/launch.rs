@@ -105,7 +105,11 @@ fn start(
     let facts = HostFacts::default();
     shape.boot_info(&image, &facts).check().map_err(|error| LoaderError::Shape(error.to_string()))?;
     let plan = LaunchPlan::new(&image, &shape);
-    let window = Window::new().map_err(LoaderError::system("make the window"))?;
+    let window = match platform {
+        Platform::Machine => Window::for_machine(),
+        Platform::Process => Window::new(),
+    };
+    let window = window.map_err(LoaderError::system("make the window"))?;
     let service = |window| Service::new(window, channel, config.vcpus).map_err(LoaderError::system("serve"));
     match kvm {
         Some(kvm) => {

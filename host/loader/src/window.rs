@@ -15,10 +15,11 @@ use zerocopy::{FromZeros, IntoBytes};
 
 use crate::large;
 
-/// The window of one Keep, [`window::SIZE`] bytes of shared memory. Pages are taken when touched.
+/// The window of one Keep, [`window::SIZE`] bytes. Pages are taken when touched.
 #[derive(Debug)]
 pub struct Window {
-    memory: OwnedFd,
+    /// What another process maps. A virtual machine needs none.
+    memory: Option<OwnedFd>,
     base: *mut c_void,
 }
 
@@ -32,7 +33,7 @@ const WORDS: usize = size_of::<Request>() / 8;
 const _: () = assert!(size_of::<Request>() == size_of::<Reply>());
 
 impl Window {
-    /// A window of zeros.
+    /// A window of zeros that another process can map.
     ///
     /// # Errors
     /// The system's, when it has not the memory or descriptors.
@@ -40,13 +41,22 @@ impl Window {
         let memory = memfd_create("holdfast-window", MemfdFlags::CLOEXEC)?;
         ftruncate(&memory, window::SIZE)?;
         let base = large::map(SIZE, Some(memory.as_fd()))?;
-        Ok(Self { memory, base })
+        Ok(Self { memory: Some(memory), base })
     }
 
-    /// The memory, to be mapped elsewhere too.
+    /// A window of zeros for a virtual machine, in memory of this process: few kernels have large pages
+    /// for memory that processes share, and a guest's page fault costs the same for a small one.
+    ///
+    /// # Errors
+    /// The system's, when it has not the address space.
+    pub fn for_machine() -> io::Result<Self> {
+        Ok(Self { memory: None, base: large::map(SIZE, None)? })
+    }
+
+    /// The memory, to be mapped elsewhere too; of [`Window::for_machine`] none.
     #[must_use]
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.memory.as_fd()
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.memory.as_ref().map(AsFd::as_fd)
     }
 
     /// Where the window lies in this process, for the backend that hands it to the kernel.
@@ -116,16 +126,28 @@ impl Window {
     /// If they do not lie inside, or the host has not the memory.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let place = self.at(offset, bytes.len())?;
-        // Large pages come only by way of the mapping.
-        large::populate(place.cast(), bytes.len());
+        let Some(memory) = &self.memory else {
+            large::populate(place.cast(), bytes.len())?;
+            // SAFETY: inside the mapping, which is new, and which no other thread or Keep has yet.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
+            return Ok(());
+        };
         // Through the file: a lack of memory is an error there, and a signal in a mapping.
         let (mut offset, mut bytes) = (offset, bytes);
         while !bytes.is_empty() {
-            let written = rustix::io::pwrite(&self.memory, bytes, offset)?;
+            let written = rustix::io::pwrite(memory, bytes, offset)?;
             bytes = bytes.get(written..).unwrap_or_default();
             offset += written as u64;
         }
         Ok(())
+    }
+
+    /// Gives the memory of the body back to the system, once the Keep has its copy.
+    pub fn release_body(&self) {
+        const BODY: usize = (window::SIZE - window::BODY) as usize;
+        if let Ok(body) = self.at(window::BODY, BODY) {
+            large::release(body.cast(), BODY, self.memory.is_some());
+        }
     }
 
     /// Receives at most `length` bytes from a socket into the window, without waiting.

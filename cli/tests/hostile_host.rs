@@ -366,7 +366,7 @@ fn host(process: usize, number: usize, moment: usize) -> Result<String> {
     let (host, child) = match platform {
         Platform::Machine => {
             kvm::install_kick_handler()?;
-            let machine = kvm::Machine::new(&kvm::open()?, &plan, (window.address(), window::SIZE))?;
+            let machine = kvm::Machine::new(&kvm::open()?, &plan, &window)?;
             let vcpu = machine.vcpu(0)?;
             fill(&window, kvm::Machine::tsc_khz(&vcpu))?;
             let host = host(window)?;

@@ -9,7 +9,6 @@ use std::ptr;
 const LARGE: usize = 2 << 20;
 
 /// Maps `length` bytes, readable and writable, at a multiple of [`LARGE`]: of `file`, or of new memory.
-/// The kernel is asked for large pages; where it has none, small ones serve.
 ///
 /// # Errors
 /// The system's, when it has not the address space.
@@ -37,7 +36,6 @@ pub(crate) fn map(length: usize, file: Option<BorrowedFd<'_>>) -> io::Result<*mu
         unmap(place, length);
         return Err(error);
     }
-    advise(mapped, length);
     Ok(mapped)
 }
 
@@ -71,11 +69,9 @@ pub(crate) fn populate(start: *mut c_void, length: usize) -> io::Result<()> {
     }
 }
 
-/// Gives the memory of a range of a mapping back to the system; what is read there afterwards is zeros.
-/// `file` says whether the mapping is one of a file.
-pub(crate) fn release(start: *mut c_void, length: usize, file: bool) {
-    let advice = if file { libc::MADV_REMOVE } else { libc::MADV_DONTNEED };
-    // SAFETY: the callers' ranges are a window's, which no reference points to. If it fails, the memory
+/// Gives the memory of a range of a mapping back to the system, by `MADV_DONTNEED` or `MADV_REMOVE`.
+pub(crate) fn release(start: *mut c_void, length: usize, advice: i32) {
+    // SAFETY: what lies there is a body, which this process does not read again. If it fails, the memory
     // stays taken.
     let _ = unsafe { libc::madvise(start, length, advice) };
 }

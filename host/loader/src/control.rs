@@ -13,6 +13,7 @@ use std::process::Command;
 
 use holdfast_gate::{Ending, window};
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
@@ -93,6 +94,9 @@ pub(crate) enum Report {
     /// Code and detail of an [`Ending`].
     Ended(u32, u64),
 }
+
+/// Bytes that each end of the channel would like to have on their way.
+const CHANNEL_BUFFER: usize = 1 << 20;
 
 /// The longest report, in bytes.
 const MAX_REPORT: usize = 4096;
@@ -234,6 +238,10 @@ impl Drop for Handle {
 /// If the system has not the means. Why a *Keep* cannot be made is said by [`Handle::started`].
 pub fn spawn(config: &LoaderConfig) -> Result<Handle, SpawnError> {
     let (channel, loaders_channel) = UnixStream::pair().map_err(failed("making the channel"))?;
+    for end in [&channel, &loaders_channel] {
+        // The system gives what it allows, mostly twice its default: room for a whole frame.
+        let _ = set_socket_send_buffer_size(end, CHANNEL_BUFFER);
+    }
     let (control, loaders_control) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .map_err(failed("making the control socket"))?;

@@ -11,7 +11,7 @@ use crate::ProtocolError;
 /// Length of the header in bytes.
 pub const HEADER: usize = 8;
 
-/// The longest payload in bytes: what applications like to move at once, and the gate as well.
+/// The longest payload in bytes: what applications like to move at once, and the gate with the header.
 pub const MAX_PAYLOAD: usize = 256 * 1024;
 
 /// The longest frame in bytes, header included.

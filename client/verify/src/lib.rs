@@ -10,6 +10,7 @@
 
 mod anchors;
 mod collateral;
+mod intel;
 mod ledger;
 pub mod policy;
 mod snp;
@@ -17,6 +18,8 @@ mod step;
 mod time;
 mod verdict;
 mod x509;
+
+use holdfast_evidence::detect::{Form, detect};
 
 pub use collateral::{AmdCollateral, Collateral, IntelCollateral};
 pub use policy::{Policy, PolicyError};
@@ -37,5 +40,9 @@ pub fn verify(
     policy: &Policy,
     now: UnixTime,
 ) -> Result<Verified, Denied> {
-    snp::appraise(evidence, collateral, policy, now)
+    match detect(evidence) {
+        Some(Form::Quote) => intel::appraise(evidence, collateral, policy, now),
+        // What is no evidence at all is refused by its format, as a report would be.
+        Some(Form::SnpReport | Form::AzureHcl(_)) | None => snp::appraise(evidence, collateral, policy, now),
+    }
 }

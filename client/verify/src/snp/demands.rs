@@ -200,7 +200,7 @@ pub(super) fn configuration(report: &Report, policy: &SnpPolicy) -> Check {
     listed("HOST_DATA", &Hex(report.host_data), &policy.host_data, Blame::Evidence, UNKNOWN)
 }
 
-pub(super) fn report_data(found: &[u8; 64], policy: &Policy) -> Check {
+pub(crate) fn report_data(found: &[u8; 64], policy: &Policy) -> Check {
     let remedy = "this is an answer to another question: ask again, with a fresh nonce";
     listed("REPORT_DATA", &Hex(*found), &policy.report_data, Blame::Evidence, remedy)
 }

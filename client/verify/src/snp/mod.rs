@@ -5,6 +5,8 @@ mod demands;
 mod report;
 mod vek;
 
+pub(crate) use demands::report_data;
+
 use crate::ledger::{Fault, Ledger, Pass};
 use crate::policy::hex;
 use crate::verdict::{Blame, Claims, Tee};

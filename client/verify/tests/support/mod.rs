@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use holdfast_verify::{AmdCollateral, Collateral, Policy, UnixTime};
+use holdfast_verify::{AmdCollateral, Collateral, IntelCollateral, Policy, UnixTime};
 use serde_json::Value;
 
 /// A case with its files.
@@ -33,6 +33,15 @@ impl Case {
             intermediate: self.file("intermediate"),
             ..AmdCollateral::default()
         }
+    }
+
+    /// The collateral of a quote's case.
+    pub(crate) fn intel(&self) -> IntelCollateral {
+        serde_json::from_slice(&self.file("collateral")).expect("collateral")
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        UnixTime(self.number("now"))
     }
 
     pub(crate) fn pinned_time(&self) -> UnixTime {
@@ -111,6 +120,55 @@ Bergamo = { blSPL = 10, teeSPL = 0, snpSPL = 23, ucodeSPL = 25 }
 Turin = { fmcSPL = 0, blSPL = 0, teeSPL = 0, snpSPL = 2, ucodeSPL = 50 }
 "#;
 
+/// The policy that accepts the SGX and TDX cases, whatever the state of their platform.
+pub(crate) const QUOTE_POLICY: &str = r#"
+version = 1
+report_data = "any"
+[tdx]
+td_attributes = { value = "0000001000000000", mask = "0000001000000000" }
+xfam = { value = "0300000000000000", mask = "0300f8ffffffffff" }
+mr_seams = "any"
+mr_tds = "any"
+rtmr0 = "any"
+rtmr1 = "any"
+rtmr2 = "any"
+rtmr3 = "any"
+mr_config_ids = "any"
+mr_owners = "any"
+mr_owner_configs = "any"
+[tdx.platform]
+tcb_statuses = ["UpToDate", "OutOfDate", "TDRelaunchAdvised"]
+tolerated_advisories = "any"
+minimum_tcb_evaluation_data_number = 17
+fmspcs = "any"
+ppids = "any"
+[sgx]
+attributes = { value = "0500000000000000", mask = "05ffffffffffffff" }
+xfrm = { value = "0300000000000000", mask = "0300000000000000" }
+misc_select = { value = "00000000", mask = "feffffff" }
+mr_enclaves = "any"
+mr_signers = "any"
+isv_prod_ids = "any"
+minimum_isv_svn = 0
+config_ids = "any"
+[sgx.platform]
+tcb_statuses = ["UpToDate", "OutOfDate", "SWHardeningNeeded", "ConfigurationAndSWHardeningNeeded"]
+tolerated_advisories = "any"
+minimum_tcb_evaluation_data_number = 17
+fmspcs = "any"
+ppids = "any"
+"#;
+
+/// [`QUOTE_POLICY`] with some text put in the place of other text, everywhere.
+pub(crate) fn quote_policy_with(from: &str, to: &str) -> Policy {
+    assert!(QUOTE_POLICY.contains(from), "{from}");
+    Policy::parse(&QUOTE_POLICY.replace(from, to)).unwrap_or_else(|error| panic!("{to}: {error}"))
+}
+
+pub(crate) fn quote_policy() -> Policy {
+    Policy::parse(QUOTE_POLICY).expect("the policy")
+}
+
 pub(crate) fn snp_policy() -> Policy {
     Policy::parse(SNP_POLICY).expect("the policy")
 }
@@ -119,6 +177,10 @@ pub(crate) fn snp_policy() -> Policy {
 pub(crate) fn snp_policy_with(from: &str, to: &str) -> Policy {
     assert!(SNP_POLICY.contains(from), "{from}");
     Policy::parse(&SNP_POLICY.replacen(from, to, 1)).expect("the policy")
+}
+
+pub(crate) fn intel(collateral: IntelCollateral) -> Collateral {
+    Collateral::Intel(Box::new(collateral))
 }
 
 pub(crate) fn amd(collateral: AmdCollateral) -> Collateral {

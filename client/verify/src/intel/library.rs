@@ -72,6 +72,28 @@ fn convert(collateral: &IntelCollateral) -> QuoteCollateralV3 {
     }
 }
 
+/// What a step that the library refused wants.
+pub(super) const fn expected(step: Step) -> &'static str {
+    match step {
+        Step::Revocation => "fresh, signed lists that name no certificate of the chains",
+        Step::TcbInfo => "TCB info signed under the root, for this platform and this time",
+        Step::QeIdentity => {
+            "the identity of this TEE's quoting enclave, signed under the root, for this time"
+        }
+        Step::PckChain => "a chain to the root, valid at this time",
+        Step::QuotingEnclave => {
+            "Intel's quoting enclave, vouched for by the PCK, vouching for the attestation key"
+        }
+        Step::Signature => "a signature by the attestation key",
+        Step::TdxModule => "Intel's TDX module",
+        Step::TcbStatus => "a TCB level that Intel knows and has not revoked",
+        Step::Migration => "MIGRATABLE off",
+        Step::ServiceTd => "SERVTD_EXT off, MRSERVICETD zero",
+        Step::Attributes => "SEPT_VE_DISABLE on, reserved bits off",
+        _ => "collateral that can be read",
+    }
+}
+
 /// Which step a refusal belongs to. `broken` names the chain, where the text does not.
 fn step_of(text: &str, broken: impl FnOnce() -> Option<Step>) -> Step {
     const TEXTS: [(&str, Step); 27] = [

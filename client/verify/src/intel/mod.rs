@@ -171,7 +171,8 @@ fn verified(
         }
         _ => (Blame::Collateral, FETCH),
     };
-    ledger.record(refusal.step, Err(Fault::new(blame, refusal.text, refusal.step.question(), remedy)));
+    ledger
+        .record(refusal.step, Err(Fault::new(blame, refusal.text, library::expected(refusal.step), remedy)));
     None
 }
 

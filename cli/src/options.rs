@@ -31,6 +31,11 @@ pub(crate) enum Command {
     /// Show or empty the cache of compiled applications
     #[command(subcommand)]
     Cache(Cache),
+    /// Explain what a TEE says of itself: SEV-SNP reports, SGX and TDX quotes
+    #[command(subcommand)]
+    Evidence(Evidence),
+    /// Compute the measurement that genuine evidence of an image will show
+    Measure(Box<Measure>),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -157,6 +162,102 @@ pub(crate) enum Cache {
     Show,
     /// Remove everything in it
     Clear,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Evidence {
+    /// Print every field in words, without deciding anything
+    Show {
+        /// The report or quote, as the TEE gave it; `-` for standard input
+        file: PathBuf,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A kind of TEE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tee {
+    /// AMD SEV-SNP: MEASUREMENT, the launch digest
+    Snp,
+    /// Intel TDX: MRTD
+    Tdx,
+    /// Intel SGX: MRENCLAVE
+    Sgx,
+}
+
+/// Who launches an SNP guest that starts with OVMF.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Machine {
+    /// QEMU with KVM
+    #[default]
+    Qemu,
+    /// Amazon EC2
+    Ec2,
+    /// Google Compute Engine
+    Gce,
+}
+
+const MEASURE_EXAMPLES: &str = "\
+Examples:
+  holdfast measure --tee snp
+  holdfast measure OVMF.fd --tee snp --vcpus 4 --vcpu-model EPYC-Genoa --kernel vmlinuz --append console=ttyS0
+  holdfast measure OVMF.fd --tee tdx --json";
+
+#[derive(Args, Debug)]
+#[command(after_help = MEASURE_EXAMPLES)]
+pub(crate) struct Measure {
+    /// A keep image or an OVMF firmware [default: the keep image in this command]
+    pub(crate) image: Option<PathBuf>,
+    /// For which TEE
+    #[arg(long, value_enum)]
+    pub(crate) tee: Tee,
+    /// vCPUs (threads)
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) vcpus: u32,
+    /// Memory of the Keep [default: 1G]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// SEV_FEATURES of an SNP guest's vCPUs [default: 0x1]
+    #[arg(long, value_name = "BITS", value_parser = bits)]
+    pub(crate) sev_features: Option<u64>,
+    /// Who launches an SNP guest that starts with OVMF
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) vmm: Machine,
+    /// The vCPU model of a QEMU guest, by QEMU's name
+    #[arg(long, value_name = "MODEL", default_value = "EPYC-Milan")]
+    pub(crate) vcpu_model: String,
+    /// The kernel that the VMM loads, for SNP
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// The initial RAM disk that the VMM loads
+    #[arg(long, value_name = "FILE", requires = "kernel")]
+    pub(crate) initrd: Option<PathBuf>,
+    /// The kernel's command line
+    #[arg(long, value_name = "TEXT", default_value = "", requires = "kernel")]
+    pub(crate) append: String,
+    /// The Coconut SVSM under which the firmware runs, for SNP
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
+    pub(crate) svsm: Option<PathBuf>,
+    /// Bytes of variables between SVSM and firmware
+    #[arg(long, value_name = "BYTES", default_value_t = 0, requires = "svsm")]
+    pub(crate) variables: u64,
+    /// TDX: all pages of a section are added before they are measured, as kernels before 6.16 did
+    #[arg(long)]
+    pub(crate) two_pass: bool,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A number in decimal, or in hexadecimal behind `0x`.
+fn bits(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "write a number, as in 0x21".into())
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

@@ -8,6 +8,7 @@ use holdfast_evidence::quote::{Body, Quote};
 use holdfast_evidence::snp::{Kind, Report, SigningKey, Table};
 use serde_json::Value;
 
+#[allow(clippy::print_stdout, reason = "a test that skips something says so")]
 fn vectors(test: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("HOLDFAST_VECTORS")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"), PathBuf::from);

@@ -72,9 +72,6 @@ pub(crate) fn measure(options: &Measure) -> Result<u8, Failure> {
         let name = options.image.as_deref().map_or("the built-in keep image".into(), Path::to_string_lossy);
         Failure::new(ExitCode::Evidence, format!("{name} cannot be measured for this launch: {error}"))
     })?;
-    if keep {
-        crate::say("no backend of this version launches a Keep in this TEE: no evidence has this value yet");
-    }
     let text = if options.json {
         serde_json::to_string_pretty(&measurement)
             .map_err(|error| Failure::new(ExitCode::Internal, error.to_string()))?
@@ -89,10 +86,12 @@ pub(crate) fn measure(options: &Measure) -> Result<u8, Failure> {
 fn signature(options: &Measure) -> Result<u32, Failure> {
     let unknown = || {
         let message = format!(
-            "the vCPU model {:?} is not known; write QEMU's name of it, as in EPYC-Milan or EPYC-Genoa-v1",
+            "the vCPU model {:?} is not known; write QEMU's name of it, as in EPYC-Milan, or its CPUID signature, as in 0xa00f11",
             options.vcpu_model
         );
         Failure::new(ExitCode::Usage, message)
     };
-    vcpu_model_signature(&options.vcpu_model).ok_or_else(unknown)
+    let model = &options.vcpu_model;
+    let number = model.strip_prefix("0x").and_then(|digits| u32::from_str_radix(digits, 16).ok());
+    number.or_else(|| vcpu_model_signature(model)).ok_or_else(unknown)
 }

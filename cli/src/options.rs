@@ -225,7 +225,7 @@ pub(crate) struct Measure {
     /// Who launches an SNP guest that starts with OVMF
     #[arg(long, value_enum, default_value_t)]
     pub(crate) vmm: Machine,
-    /// The vCPU model of a QEMU guest, by QEMU's name
+    /// The vCPU model of a QEMU guest: QEMU's name of it, or the signature in CPUID leaf 1 (0x...)
     #[arg(long, value_name = "MODEL", default_value = "EPYC-Milan")]
     pub(crate) vcpu_model: String,
     /// The kernel that the VMM loads, for SNP

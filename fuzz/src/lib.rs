@@ -11,16 +11,20 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod evidence;
 mod gate;
 mod launch;
 mod loader;
+mod measure;
 mod protocol;
 pub mod smoke;
 
 pub use client::{APPLICATION, ARTEFACT, CONFIGURATION};
+pub use evidence::{CERTIFICATE_TABLE, QUOTE, SNP_REPORT};
 pub use gate::{BOOT_INFO, GATE_REPLY, GATE_REQUEST};
 pub use launch::LAUNCH_IMAGE;
 pub use loader::LOADER_SERVICE;
+pub use measure::{FIRMWARE, ID_BLOCK, SIGSTRUCT};
 pub use protocol::PROTOCOL;
 
 /// Something that takes any bytes.
@@ -37,7 +41,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 15] = [
     GATE_REQUEST,
     GATE_REPLY,
     BOOT_INFO,
@@ -47,4 +51,10 @@ pub const TARGETS: [Target; 9] = [
     ARTEFACT,
     APPLICATION,
     LOADER_SERVICE,
+    SNP_REPORT,
+    QUOTE,
+    CERTIFICATE_TABLE,
+    FIRMWARE,
+    SIGSTRUCT,
+    ID_BLOCK,
 ];

@@ -103,6 +103,9 @@ impl Display for Explained {
                 Mood::Notice => AnsiColor::Yellow.on_default(),
                 Mood::Danger => AnsiColor::Red.on_default().bold(),
             };
+            let zeros = format!("zero ({} bytes)", value.len() / 2);
+            let none = value.len() >= 16 && value.bytes().all(|digit| digit == b'0');
+            let value = if none { &zeros } else { value };
             // What is long is broken, so that it stays in its column.
             let mut lines = value.as_bytes().chunks(64).map(String::from_utf8_lossy);
             let first = lines.next().unwrap_or_default();

@@ -65,7 +65,7 @@ pub(super) fn explain(report: &Report) -> Explained {
 
 fn policy(out: &mut Explained, policy: GuestPolicy) {
     let (major, minor) = policy.abi();
-    let words = format!("ABI {major}.{minor} or later; {}", bits(policy.0 & !0xffff, &GuestPolicy::BITS));
+    let words = format!("ABI {major}.{minor} or later; {}", bits(policy.0 & !0x2_ffff, &GuestPolicy::BITS));
     let (mood, words) = match policy {
         _ if policy.debug() => (Mood::Danger, words + ": the host may decrypt this guest's memory"),
         _ if policy.wrong() != 0 => {

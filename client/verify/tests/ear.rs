@@ -9,7 +9,7 @@ use holdfast_verify::ear::{Issuer, Key, PROFILE, claims, token};
 use holdfast_verify::{Verdict, verify};
 use p384::ecdsa::signature::Verifier as _;
 use serde_json::Value;
-use support::{amd, committed, intel, quote_policy, snp_policy, snp_policy_with};
+use support::{amd, committed, intel, policy, policy_with};
 
 const ISSUER: Issuer<'_> =
     Issuer { developer: "https://example.invalid/holdfast", build: "test", policy: "urn:example:policy" };
@@ -31,7 +31,7 @@ fn appraisal<'a>(claims: &'a Value, tee: &str) -> &'a Value {
 
 #[test]
 fn what_is_waived_is_not_asserted() {
-    let claims = claims(&snp_verdict(&snp_policy()), &ISSUER);
+    let claims = claims(&snp_verdict(&policy()), &ISSUER);
     let appraisal = appraisal(&claims, "sev-snp");
     assert_eq!(appraisal["ear_status"], "affirming");
     let vector = &appraisal["ear_trustworthiness_vector"];
@@ -45,7 +45,7 @@ fn what_is_waived_is_not_asserted() {
 
 #[test]
 fn a_denial_is_contraindicated() {
-    let policy = snp_policy_with(r#"measurements = "any""#, "measurements = []");
+    let policy = policy_with(r#"measurements = "any""#, "measurements = []");
     let claims = claims(&snp_verdict(&policy), &ISSUER);
     let appraisal = appraisal(&claims, "sev-snp");
     assert_eq!(appraisal["ear_status"], "contraindicated");
@@ -55,7 +55,7 @@ fn a_denial_is_contraindicated() {
 #[test]
 fn a_platform_with_open_advisories_is_a_warning() {
     for case in committed("cases-quotes.json") {
-        let verified = verify(&case.file("quote"), &intel(case.intel()), &quote_policy(), case.now());
+        let verified = verify(&case.file("quote"), &intel(case.intel()), &policy(), case.now());
         let claims = claims(verified.expect("trusted").verdict(), &ISSUER);
         let (status, hardware) = match case.text("tee") {
             "tdx" => ("affirming", 2),
@@ -69,7 +69,7 @@ fn a_platform_with_open_advisories_is_a_warning() {
 
 #[test]
 fn a_token_is_signed_as_its_header_says() {
-    let claims = claims(&snp_verdict(&snp_policy()), &ISSUER);
+    let claims = claims(&snp_verdict(&policy()), &ISSUER);
     let es384 = p384::ecdsa::SigningKey::from_slice(&[7; 48]).expect("a key");
     let eddsa = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);
     for (key, algorithm) in

@@ -18,6 +18,7 @@ mod loader;
 mod measure;
 mod protocol;
 pub mod smoke;
+mod verify;
 
 pub use client::{APPLICATION, ARTEFACT, CONFIGURATION};
 pub use evidence::{CERTIFICATE_TABLE, QUOTE, SNP_REPORT};
@@ -26,6 +27,7 @@ pub use launch::LAUNCH_IMAGE;
 pub use loader::LOADER_SERVICE;
 pub use measure::{FIRMWARE, ID_BLOCK, SIGSTRUCT};
 pub use protocol::PROTOCOL;
+pub use verify::{APPRAISAL_POLICY, VERIFY};
 
 /// Something that takes any bytes.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +43,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 17] = [
     GATE_REQUEST,
     GATE_REPLY,
     BOOT_INFO,
@@ -57,4 +59,6 @@ pub const TARGETS: [Target; 15] = [
     FIRMWARE,
     SIGSTRUCT,
     ID_BLOCK,
+    VERIFY,
+    APPRAISAL_POLICY,
 ];

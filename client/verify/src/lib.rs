@@ -10,6 +10,7 @@
 
 mod anchors;
 mod collateral;
+pub mod ear;
 mod intel;
 mod ledger;
 pub mod policy;

@@ -5,7 +5,7 @@ mod support;
 use holdfast_verify::{
     Collateral, Denied, IntelCollateral, Outcome, Policy, Step, UnixTime, Verified, verify,
 };
-use support::{Case, committed, intel, published, quote_policy, quote_policy_with};
+use support::{Case, committed, intel, policy, policy_with, published};
 
 const CASES: &str = "cases-quotes.json";
 
@@ -40,11 +40,11 @@ fn refused(says: &str) -> Option<Step> {
 
 #[test]
 fn every_published_quote_gives_its_verdict() {
-    let up_to_date = quote_policy_with("\"UpToDate\", \"OutOfDate\", ", "\"UpToDate\", ");
+    let up_to_date = policy_with("\"UpToDate\", \"OutOfDate\", ", "\"UpToDate\", ");
     let (mut accepted, mut denied) = (0, 0);
     for case in published("every_published_quote_gives_its_verdict", CASES) {
         let says = case.text("dcap_qvl_0_7_1").to_owned();
-        let result = appraise(&case, &quote_policy());
+        let result = appraise(&case, &policy());
         if let Some(step) = refused(&says) {
             let step = match case.text("name") {
                 // The key of its embedded root is damaged, which the other verifier does not look at.
@@ -117,12 +117,12 @@ fn each_demand_of_the_policy_is_enforced() {
     ];
     let (td, enclave) = (case("tdx"), case("sgx"));
     for (from, to, step) in tdx {
-        let policy = quote_policy_with(from, &to.replace("value = \"ff", "value = \"01"));
+        let policy = policy_with(from, &to.replace("value = \"ff", "value = \"01"));
         let from_td = appraise(&td, &policy);
         // A mask that does not count the bit accepts it.
         if to.contains("value = \"ff") {
             assert!(from_td.is_ok());
-            let counted = quote_policy_with(
+            let counted = policy_with(
                 r#"value = "0000001000000000", mask = "0000001000000000""#,
                 r#"value = "0000000000000000", mask = "ffffffffffffffff""#,
             );
@@ -132,10 +132,10 @@ fn each_demand_of_the_policy_is_enforced() {
         }
     }
     for (from, to, step) in sgx {
-        denied_at(step, appraise(&enclave, &quote_policy_with(from, to)));
+        denied_at(step, appraise(&enclave, &policy_with(from, to)));
     }
     for (from, to, step) in both {
-        let policy = quote_policy_with(from, to);
+        let policy = policy_with(from, to);
         denied_at(step, appraise(&td, &policy));
         if step != Step::TcbStatus {
             denied_at(step, appraise(&enclave, &policy));
@@ -149,7 +149,7 @@ fn advisories_are_tolerated_by_name() {
     for (list, accepted) in [(r#"["INTEL-SA-00615"]"#, true), ("[]", false), (r#"["INTEL-SA-00614"]"#, false)]
     {
         let policy =
-            quote_policy_with(r#"tolerated_advisories = "any""#, &format!("tolerated_advisories = {list}"));
+            policy_with(r#"tolerated_advisories = "any""#, &format!("tolerated_advisories = {list}"));
         let result = appraise(&enclave, &policy);
         assert_eq!(result.is_ok(), accepted, "{list}");
         if let Err(denied) = result {
@@ -170,15 +170,15 @@ fn without_its_section_of_the_policy_nothing_is_trusted() {
 fn the_collateral_of_another_kind_is_none() {
     for case in committed(CASES) {
         for other in [Collateral::None, Collateral::Amd(Default::default())] {
-            denied_at(Step::Collateral, verify(&case.file("quote"), &other, &quote_policy(), case.now()));
+            denied_at(Step::Collateral, verify(&case.file("quote"), &other, &policy(), case.now()));
         }
         let huge = IntelCollateral { tcb_info: " ".repeat(1 << 23), ..case.intel() };
-        denied_at(Step::Collateral, verify(&case.file("quote"), &intel(huge), &quote_policy(), case.now()));
+        denied_at(Step::Collateral, verify(&case.file("quote"), &intel(huge), &policy(), case.now()));
     }
     // TCB info and QE identity of the other TEE are signed by the same key.
     let (td, enclave) = (case("tdx"), case("sgx"));
     let swap = |case: &Case, other: IntelCollateral| {
-        verify(&case.file("quote"), &intel(other), &quote_policy(), case.now())
+        verify(&case.file("quote"), &intel(other), &policy(), case.now())
     };
     let swapped = IntelCollateral {
         tcb_info: enclave.intel().tcb_info,
@@ -208,7 +208,7 @@ fn collateral_holds_only_in_its_time() {
             (u64::from(u32::MAX), false),
             (u64::MAX, false),
         ] {
-            let result = verify(&case.file("quote"), &intel(case.intel()), &quote_policy(), UnixTime(time));
+            let result = verify(&case.file("quote"), &intel(case.intel()), &policy(), UnixTime(time));
             if let Err(denied) = &result {
                 let by_time = [Step::Revocation, Step::TcbInfo, Step::QeIdentity, Step::PckChain];
                 assert!(by_time.contains(&denied.step()), "{} {time}: {}", case.name, denied.verdict());
@@ -230,9 +230,8 @@ fn first_to_see(tdx: bool, at: usize, body: core::ops::Range<usize>) -> &'static
         // Another TEE type has another section and another list of steps.
         0..=1 => &[Step::Format],
         4..=7 => &[Step::Format, Step::Reserved],
-        2..=3 => &[Step::Format],
-        // The vendor makes it a quote.
-        12..=27 => &[Step::Policy],
+        // Without the vendor it is taken for a report, and is none.
+        2..=3 | 12..=27 => &[Step::Format],
         8..=11 if tdx => &[Step::Reserved],
         8..=47 => &[Step::Signature],
         _ if body.contains(&at) => &[Step::Signature, Step::Reserved, Step::Format],
@@ -272,7 +271,7 @@ fn no_change_of_a_quote_goes_unseen() {
         for at in (0..end).step_by(if dense { 1 } else { 97 }) {
             let mut changed = quote.clone();
             changed[at] ^= 1 << (at / 3 % 8);
-            match verify(&changed, &collateral, &quote_policy(), case.now()) {
+            match verify(&changed, &collateral, &policy(), case.now()) {
                 Err(denied) => {
                     let steps = first_to_see(tdx, at, body.clone());
                     assert!(steps.contains(&denied.step()), "{} at {at}: {}", case.name, denied.verdict());
@@ -292,14 +291,14 @@ fn trailing_zeros(bytes: &[u8]) -> usize {
 fn a_quote_has_one_length() {
     for case in committed(CASES) {
         let quote = case.file("quote");
-        for length in (0..quote.len()).step_by(7) {
-            let result = verify(&quote[..length], &intel(case.intel()), &quote_policy(), case.now());
+        for length in 0..quote.len() {
+            let result = verify(&quote[..length], &intel(case.intel()), &policy(), case.now());
             let denied = result.expect_err("cut off");
             // Too short to be a quote, it may be taken for something else.
             assert!([Step::Format, Step::Policy].contains(&denied.step()), "{length}: {}", denied.verdict());
         }
         let longer = [&quote[..], &[0]].concat();
-        denied_at(Step::Format, verify(&longer, &intel(case.intel()), &quote_policy(), case.now()));
+        denied_at(Step::Format, verify(&longer, &intel(case.intel()), &policy(), case.now()));
     }
 }
 
@@ -332,7 +331,7 @@ fn no_change_of_the_collateral_goes_unseen() {
             for at in (0..4000).step_by(67) {
                 let mut collateral = case.intel();
                 change(&mut collateral, at);
-                let result = verify(&quote, &intel(collateral), &quote_policy(), case.now());
+                let result = verify(&quote, &intel(collateral), &policy(), case.now());
                 let denied = result.expect_err("changed collateral is denied");
                 assert!(steps.contains(&denied.step()), "change {number} at {at}: {}", denied.verdict());
             }

@@ -3,7 +3,8 @@
 mod support;
 
 use holdfast_verify::{Collateral, Denied, Outcome, Policy, Step, UnixTime, verify};
-use support::{Case, amd, committed, file, published, snp_policy, snp_policy_with};
+use sha2::{Digest, Sha256};
+use support::{Case, amd, committed, file, policy, policy_with, published};
 
 const CASES: &str = "cases-snp.json";
 
@@ -39,7 +40,7 @@ fn denied_at(step: Step, result: Result<holdfast_verify::Verified, Denied>) -> D
 fn every_published_report_gives_its_verdict() {
     let mut trusted = 0;
     for case in published("every_published_report_gives_its_verdict", CASES) {
-        let result = appraise(&case, &snp_policy());
+        let result = appraise(&case, &policy());
         match (case.json["debug_allowed"].as_bool(), case.number("vmpl")) {
             (Some(true), _) => drop(denied_at(Step::Debug, result)),
             (_, 1..) => drop(denied_at(Step::Vmpl, result)),
@@ -58,9 +59,9 @@ fn every_published_report_gives_its_verdict() {
 #[test]
 fn a_provider_key_is_accepted_where_the_policy_names_the_provider() {
     let vlek = case("milan-v3-vlek-decdab94");
-    let policy = snp_policy_with("vmpl = [0]", "vmpl = [1]");
+    let policy = policy_with("vmpl = [0]", "vmpl = [1]");
     assert!(appraise(&vlek, &policy).is_ok());
-    let text = support::SNP_POLICY.replace("vmpl = [0]", "vmpl = [1]");
+    let text = support::POLICY.replace("vmpl = [0]", "vmpl = [1]");
     for (from, to, step) in [
         (r#"["VCEK", "VLEK"]"#, r#"["VCEK"]"#, Step::SigningKey),
         ("us-east-2", "us-east-1", Step::ChipBinding),
@@ -99,7 +100,7 @@ fn each_demand_of_the_policy_is_enforced() {
         ("Milan = {", "Turin = {".to_owned(), Step::Tcb),
     ];
     for (from, to, step) in changes {
-        let text = support::SNP_POLICY.replacen(from, &to, 1);
+        let text = support::POLICY.replacen(from, &to, 1);
         // A table has each generation once: the last of the pair goes.
         let text = if to == "Turin = {" {
             text.lines().filter(|line| !line.starts_with("Turin = { fmc")).collect::<Vec<_>>().join("\n")
@@ -137,10 +138,10 @@ fn certificates_hold_only_in_their_time() {
         UnixTime(good.number("vek_not_after") + 1),
         UnixTime(u64::MAX),
     ] {
-        denied_at(Step::Validity, verify(&good.file("report"), &amd(good.amd()), &snp_policy(), time));
+        denied_at(Step::Validity, verify(&good.file("report"), &amd(good.amd()), &policy(), time));
     }
     for time in [good.number("vek_not_before"), good.number("vek_not_after")] {
-        assert!(verify(&good.file("report"), &amd(good.amd()), &snp_policy(), UnixTime(time)).is_ok());
+        assert!(verify(&good.file("report"), &amd(good.amd()), &policy(), UnixTime(time)).is_ok());
     }
 }
 
@@ -151,7 +152,7 @@ fn every_part_of_the_collateral_is_needed_and_belongs_to_the_report() {
     let try_with = |change: &dyn Fn(&mut holdfast_verify::AmdCollateral)| {
         let mut collateral = good.amd();
         change(&mut collateral);
-        verify(&report, &amd(collateral), &snp_policy(), good.pinned_time())
+        verify(&report, &amd(collateral), &policy(), good.pinned_time())
     };
     denied_at(Step::EndorsementKey, try_with(&|collateral| collateral.vek.clear()));
     denied_at(Step::Root, try_with(&|collateral| collateral.intermediate.clear()));
@@ -168,11 +169,11 @@ fn every_part_of_the_collateral_is_needed_and_belongs_to_the_report() {
     denied_at(Step::EndorsementKey, try_with(&|collateral| collateral.vek = vec![0x30; 1 << 20]));
     // The whole chain of another chip.
     let denied =
-        denied_at(Step::Generation, verify(&report, &amd(other.amd()), &snp_policy(), other.pinned_time()));
+        denied_at(Step::Generation, verify(&report, &amd(other.amd()), &policy(), other.pinned_time()));
     for step in [Step::Signature, Step::TcbBinding, Step::ChipBinding] {
         assert_eq!(outcome(&denied, step), Outcome::Failed);
     }
-    denied_at(Step::Root, verify(&report, &Collateral::None, &snp_policy(), good.pinned_time()));
+    denied_at(Step::Root, verify(&report, &Collateral::None, &policy(), good.pinned_time()));
 }
 
 #[test]
@@ -184,13 +185,13 @@ fn a_revoked_authority_is_denied_by_a_list_of_any_age() {
     let report = genoa.file("report");
 
     // The list is years old: enough where the policy waives it, and only there.
-    assert!(verify(&report, &amd(collateral.clone()), &snp_policy(), now).is_ok());
-    let strict = snp_policy_with(r#"revocation = "waived""#, r#"revocation = "required""#);
+    assert!(verify(&report, &amd(collateral.clone()), &policy(), now).is_ok());
+    let strict = policy_with(r#"revocation = "waived""#, r#"revocation = "required""#);
     denied_at(Step::Revocation, verify(&report, &amd(collateral.clone()), &strict, now));
 
     let revoked = file("snp/chains/ask-genoa-REVOKED-0x20001.der");
     collateral.intermediate = revoked;
-    let denied = verify(&report, &amd(collateral.clone()), &snp_policy(), now).expect_err("revoked");
+    let denied = verify(&report, &amd(collateral.clone()), &policy(), now).expect_err("revoked");
     assert_eq!(outcome(&denied, Step::Intermediate), Outcome::Passed);
     assert_eq!(outcome(&denied, Step::Revocation), Outcome::Failed);
 
@@ -200,13 +201,13 @@ fn a_revoked_authority_is_denied_by_a_list_of_any_age() {
         let mut changed = list.clone();
         changed[at] ^= 1 << (at % 8);
         let collateral = holdfast_verify::AmdCollateral { crl: Some(changed), ..genoa.amd() };
-        denied_at(Step::Revocation, verify(&report, &amd(collateral), &snp_policy(), now));
+        denied_at(Step::Revocation, verify(&report, &amd(collateral), &policy(), now));
     }
     let good = good();
     let collateral = holdfast_verify::AmdCollateral { crl: Some(list), ..good.amd() };
     denied_at(
         Step::Revocation,
-        verify(&good.file("report"), &amd(collateral), &snp_policy(), good.pinned_time()),
+        verify(&good.file("report"), &amd(collateral), &policy(), good.pinned_time()),
     );
 }
 
@@ -235,7 +236,7 @@ fn no_change_of_a_report_goes_unseen() {
     for case in published("no_change_of_a_report_goes_unseen", CASES) {
         let report = case.file("report");
         let version = u32::try_from(case.number("version")).expect("a version");
-        let policy = snp_policy_with("vmpl = [0]", "vmpl = [0, 1]");
+        let policy = policy_with("vmpl = [0]", "vmpl = [0, 1]");
         // Each byte of three of them; of the others one in each sixteen.
         let dense =
             ["milan-v2-7c614616", "genoa-v5-6d1ceffa", "turin-v5-85da705e"].contains(&case.text("name"));
@@ -259,13 +260,10 @@ fn a_report_has_one_length() {
     let good = good();
     let report = good.file("report");
     for length in 0..report.len() {
-        denied_at(
-            Step::Format,
-            verify(&report[..length], &amd(good.amd()), &snp_policy(), good.pinned_time()),
-        );
+        denied_at(Step::Format, verify(&report[..length], &amd(good.amd()), &policy(), good.pinned_time()));
     }
     let longer = [&report[..], &[0]].concat();
-    denied_at(Step::Format, verify(&longer, &amd(good.amd()), &snp_policy(), good.pinned_time()));
+    denied_at(Step::Format, verify(&longer, &amd(good.amd()), &policy(), good.pinned_time()));
 }
 
 #[test]
@@ -275,21 +273,39 @@ fn no_change_of_a_certificate_goes_unseen() {
     for at in 0..turin.amd().vek.len() {
         let mut collateral = turin.amd();
         collateral.vek[at] ^= 1 << (at % 8);
-        denied_at(Step::EndorsementKey, verify(&report, &amd(collateral), &snp_policy(), now));
+        denied_at(Step::EndorsementKey, verify(&report, &amd(collateral), &policy(), now));
     }
     for at in 0..turin.amd().intermediate.len() {
         let mut collateral = turin.amd();
         collateral.intermediate[at] ^= 1 << (at % 8);
-        let denied =
-            verify(&report, &amd(collateral), &snp_policy(), now).expect_err("a changed certificate");
+        let denied = verify(&report, &amd(collateral), &policy(), now).expect_err("a changed certificate");
         let seen = [Step::Root, Step::Intermediate].contains(&denied.step());
         assert!(seen, "{at}: {}", denied.verdict());
     }
 }
 
+/// The ASK stands for a root that is no vendor's; nothing genuine is below it but endorsement keys.
+#[test]
+fn a_root_that_is_not_pinned_counts_where_the_policy_names_it_and_is_loud() {
+    let good = good();
+    let root = good.file("intermediate");
+    let name: String = Sha256::digest(&root).iter().map(|byte| format!("{byte:02x}")).collect();
+    let collateral = amd(holdfast_verify::AmdCollateral { root: Some(root), ..good.amd() });
+    let appraise = |policy: &Policy| verify(&good.file("report"), &collateral, policy, good.pinned_time());
+
+    let denied = denied_at(Step::Root, appraise(&policy()));
+    assert!(denied.record().found.contains(&name) && !denied.verdict().simulated());
+
+    let named = format!("{}\n[insecure]\nsimulated_roots = [\"{name}\"]\n", support::POLICY);
+    let denied = denied_at(Step::Intermediate, appraise(&Policy::parse(&named).expect("a policy")));
+    assert!(denied.verdict().simulated());
+    assert!(denied.verdict().to_string().contains("SIMULATED"));
+    assert_eq!(serde_json::to_value(denied.verdict()).expect("JSON")["simulated"], true);
+}
+
 #[test]
 fn the_verdict_shows_all_that_was_decided() {
-    let verified = appraise(&good(), &snp_policy()).expect("trusted");
+    let verified = appraise(&good(), &policy()).expect("trusted");
     let table = verified.verdict().to_string();
     let json = serde_json::to_value(verified.verdict()).expect("JSON");
     assert_eq!(json["trusted"], true);

@@ -89,94 +89,17 @@ pub(crate) fn file(path: &str) -> Vec<u8> {
     read(&committed_folder().join(path))
 }
 
-/// The policy that accepts the SNP cases, all else equal: what it demands, it demands for all of them.
-pub(crate) const SNP_POLICY: &str = r#"
-version = 1
-report_data = "any"
-[snp]
-minimum_firmware = [1, 49, 0]
-revocation = "waived"
-signing_keys = ["VCEK", "VLEK"]
-vlek_providers = ["CN=cc-us-east-2.amazonaws.com"]
-vmpl = [0]
-guest_policy_must = []
-guest_policy_may = ["SMT"]
-platform_info_must = []
-platform_info_must_not = ["CIPHERTEXT_HIDING_DRAM_EN"]
-mitigations = 0
-chip_ids = "any"
-measurements = "any"
-id_key_digests = "any"
-author_key_digests = "any"
-family_ids = "any"
-image_ids = "any"
-minimum_guest_svn = 0
-host_data = "any"
-[snp.minimum_tcb]
-Milan = { blSPL = 2, teeSPL = 0, snpSPL = 5, ucodeSPL = 68 }
-Genoa = { blSPL = 7, teeSPL = 0, snpSPL = 13, ucodeSPL = 62 }
-Milan-X = { blSPL = 2, teeSPL = 0, snpSPL = 5, ucodeSPL = 68 }
-Bergamo = { blSPL = 10, teeSPL = 0, snpSPL = 23, ucodeSPL = 25 }
-Turin = { fmcSPL = 0, blSPL = 0, teeSPL = 0, snpSPL = 2, ucodeSPL = 50 }
-"#;
+/// The policy that accepts the cases whose settings are sound, whatever the state of their platform.
+pub(crate) const POLICY: &str = include_str!("../vectors/policy.toml");
 
-/// The policy that accepts the SGX and TDX cases, whatever the state of their platform.
-pub(crate) const QUOTE_POLICY: &str = r#"
-version = 1
-report_data = "any"
-[tdx]
-td_attributes = { value = "0000001000000000", mask = "0000001000000000" }
-xfam = { value = "0300000000000000", mask = "0300f8ffffffffff" }
-mr_seams = "any"
-mr_tds = "any"
-rtmr0 = "any"
-rtmr1 = "any"
-rtmr2 = "any"
-rtmr3 = "any"
-mr_config_ids = "any"
-mr_owners = "any"
-mr_owner_configs = "any"
-[tdx.platform]
-tcb_statuses = ["UpToDate", "OutOfDate", "TDRelaunchAdvised"]
-tolerated_advisories = "any"
-minimum_tcb_evaluation_data_number = 17
-fmspcs = "any"
-ppids = "any"
-[sgx]
-attributes = { value = "0500000000000000", mask = "05ffffffffffffff" }
-xfrm = { value = "0300000000000000", mask = "0300000000000000" }
-misc_select = { value = "00000000", mask = "feffffff" }
-mr_enclaves = "any"
-mr_signers = "any"
-isv_prod_ids = "any"
-minimum_isv_svn = 0
-config_ids = "any"
-[sgx.platform]
-tcb_statuses = ["UpToDate", "OutOfDate", "SWHardeningNeeded", "ConfigurationAndSWHardeningNeeded"]
-tolerated_advisories = "any"
-minimum_tcb_evaluation_data_number = 17
-fmspcs = "any"
-ppids = "any"
-"#;
-
-/// [`QUOTE_POLICY`] with some text put in the place of other text, everywhere.
-pub(crate) fn quote_policy_with(from: &str, to: &str) -> Policy {
-    assert!(QUOTE_POLICY.contains(from), "{from}");
-    Policy::parse(&QUOTE_POLICY.replace(from, to)).unwrap_or_else(|error| panic!("{to}: {error}"))
+pub(crate) fn policy() -> Policy {
+    Policy::parse(POLICY).expect("the policy")
 }
 
-pub(crate) fn quote_policy() -> Policy {
-    Policy::parse(QUOTE_POLICY).expect("the policy")
-}
-
-pub(crate) fn snp_policy() -> Policy {
-    Policy::parse(SNP_POLICY).expect("the policy")
-}
-
-/// [`SNP_POLICY`] with some text put in the place of other text.
-pub(crate) fn snp_policy_with(from: &str, to: &str) -> Policy {
-    assert!(SNP_POLICY.contains(from), "{from}");
-    Policy::parse(&SNP_POLICY.replacen(from, to, 1)).expect("the policy")
+/// [`POLICY`] with some text put in the place of other text, everywhere.
+pub(crate) fn policy_with(from: &str, to: &str) -> Policy {
+    assert!(POLICY.contains(from), "{from}");
+    Policy::parse(&POLICY.replace(from, to)).unwrap_or_else(|error| panic!("{to}: {error}"))
 }
 
 pub(crate) fn intel(collateral: IntelCollateral) -> Collateral {

@@ -197,8 +197,14 @@ pub(crate) struct Verify {
     #[arg(long, value_name = "HEX", value_parser = report_data)]
     pub(crate) report_data: Option<ReportData>,
     /// Print as JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "ear")]
     pub(crate) json: bool,
+    /// Print as an EAT attestation result (draft-ietf-rats-ear): a JWT, unsecured unless there is a key
+    #[arg(long)]
+    pub(crate) ear: bool,
+    /// Sign the attestation result with this key: PKCS #8 in PEM, for P-384 or Ed25519
+    #[arg(long, value_name = "FILE", requires = "ear")]
+    pub(crate) ear_key: Option<PathBuf>,
 }
 
 /// REPORT_DATA.

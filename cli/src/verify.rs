@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use holdfast_client::exit::ExitCode;
 use holdfast_evidence::detect::{Form, detect};
 use holdfast_evidence::snp::Report;
+use holdfast_verify::ear::{Issuer, SigningKey, claims, policy_uri, token};
 use holdfast_verify::policy::TEMPLATE;
 use holdfast_verify::{Policy, UnixTime, Verdict, verify as appraise};
 use serde::Serialize;
@@ -46,7 +47,9 @@ pub(crate) fn verify(options: &Verify) -> Result<u8, Failure> {
         Ok(verified) => (verified.verdict(), Some(verified.claims())),
         Err(denied) => (denied.verdict(), None),
     };
-    if options.json {
+    if options.ear {
+        crate::print(&ear(options, verdict)?)?;
+    } else if options.json {
         let text = serde_json::to_string_pretty(&Printed { verdict, claims })
             .map_err(|error| Failure::new(ExitCode::Internal, error.to_string()))?;
         crate::print(&(text + "\n"))?;
@@ -71,6 +74,30 @@ pub(crate) fn policy_command(command: &options::Policy) -> Result<u8, Failure> {
         options::Policy::Check { file } => drop(policy(file)?),
     }
     Ok(0)
+}
+
+/// The verdict as a token, with a line's end.
+fn ear(options: &Verify, verdict: &Verdict) -> Result<String, Failure> {
+    let policy = crate::input::read(&options.policy, holdfast_verify::policy::MAX_LENGTH as u64)?;
+    let issuer = Issuer {
+        developer: env!("CARGO_PKG_REPOSITORY"),
+        build: concat!("holdfast ", env!("CARGO_PKG_VERSION")),
+        policy: &policy_uri(&policy),
+    };
+    let key = options.ear_key.as_deref().map(signing_key).transpose()?;
+    Ok(token(&claims(verdict, &issuer), key.as_ref().map(SigningKey::key)) + "\n")
+}
+
+fn signing_key(path: &Path) -> Result<SigningKey, Failure> {
+    let bytes = crate::input::read(path, 1 << 16)?;
+    let key = core::str::from_utf8(&bytes).ok().and_then(SigningKey::from_pem);
+    key.ok_or_else(|| {
+        let message = format!(
+            "{} holds no key for a result: it must be PKCS #8 in PEM, unencrypted, for P-384 or Ed25519",
+            path.display()
+        );
+        Failure::new(ExitCode::Input, message)
+    })
 }
 
 fn policy(path: &Path) -> Result<Policy, Failure> {

@@ -122,11 +122,18 @@ pub(crate) fn date(unix: u64) -> DateTime {
 
 /// Certificates as PEM, one after the other (RFC 7468, section 5).
 pub(crate) fn pem(certificates: &[Vec<u8>]) -> String {
-    let blocks = certificates.iter().map(|certificate| {
-        let block = der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, certificate);
-        block.expect("the label is one, and certificates are shorter than memory")
-    });
-    blocks.collect()
+    certificates.iter().map(|certificate| block("CERTIFICATE", certificate)).collect()
+}
+
+/// A revocation list as PEM (RFC 7468, section 6).
+#[cfg(feature = "service")]
+pub(crate) fn pem_crl(crl: &[u8]) -> String {
+    block("X509 CRL", crl)
+}
+
+fn block(label: &str, bytes: &[u8]) -> String {
+    let block = der::pem::encode_string(label, der::pem::LineEnding::LF, bytes);
+    block.expect("the labels are well-formed, and what they are for is shorter than memory")
 }
 
 #[cfg(test)]

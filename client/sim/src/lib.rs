@@ -3,6 +3,7 @@
 //!
 //! * [`amd`]: ARK, ASK, ASVK, VCEK, VLEK, revocation lists and SEV-SNP reports.
 //! * [`intel`]: root, PCK authorities, PCK, TCB info, identities, revocation lists, SGX and TDX quotes.
+//! * `service`, with the feature of that name: both vendors' collateral services as a local HTTP server.
 //!
 //! **Nothing here protects anything.** The private keys of the simulated authorities are in this repository or
 //! follow from a seed, so anybody can issue any evidence under these roots. A verifier must refuse them unless
@@ -16,6 +17,8 @@ mod der;
 mod fault;
 pub mod intel;
 mod seed;
+#[cfg(feature = "service")]
+pub mod service;
 mod x509;
 
 pub use fault::Fault;

@@ -121,7 +121,6 @@ impl Server {
     }
 
     /// What was asked for since the last call, in order: paths with their queries.
-    #[must_use]
     pub fn take_requests(&self) -> Vec<String> {
         std::mem::take(&mut self.shared.state().requests)
     }

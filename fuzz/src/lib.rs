@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod evidence;
 mod gate;
 mod launch;
 mod loader;
@@ -18,6 +19,7 @@ mod protocol;
 pub mod smoke;
 
 pub use client::{APPLICATION, ARTEFACT, CONFIGURATION};
+pub use evidence::{CERTIFICATE_TABLE, DETECTION, ENVELOPE, QUOTE, SNP_REPORT};
 pub use gate::{BOOT_INFO, GATE_REPLY, GATE_REQUEST};
 pub use launch::LAUNCH_IMAGE;
 pub use loader::LOADER_SERVICE;
@@ -37,7 +39,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 14] = [
     GATE_REQUEST,
     GATE_REPLY,
     BOOT_INFO,
@@ -47,4 +49,9 @@ pub const TARGETS: [Target; 9] = [
     ARTEFACT,
     APPLICATION,
     LOADER_SERVICE,
+    SNP_REPORT,
+    QUOTE,
+    CERTIFICATE_TABLE,
+    DETECTION,
+    ENVELOPE,
 ];

@@ -1,9 +1,11 @@
-//! Evidence, as anybody may send it.
+//! Evidence, as it comes from a host that may be hostile.
 
+use holdfast_evidence::cmw::{Cmw, Collection, Indicator, Label, Record, Type, to_cbor, to_json};
 use holdfast_evidence::fuzz;
-use holdfast_evidence::quote::{Body, Certification, Header, QE_VENDOR_INTEL, Quote, SignatureData, TEE_TDX};
-use holdfast_evidence::snp::{Certificate, Kind, Report, Table};
-use zerocopy::{FromZeros, IntoBytes};
+use holdfast_evidence::snp::Generation;
+use holdfast_sim::Seed;
+use holdfast_sim::amd::{self, Amd, Key};
+use holdfast_sim::intel::{self, Enclave, Form, Intel, PckCa, Td};
 
 use crate::Target;
 
@@ -14,43 +16,106 @@ pub const SNP_REPORT: Target =
 /// An SGX or TDX quote.
 pub const QUOTE: Target = Target { name: "quote", body: fuzz::quote, seeds: quotes, rounds: 50_000 };
 
-/// A host's certificate table.
+/// The certificates that come with a SEV-SNP report.
 pub const CERTIFICATE_TABLE: Target =
     Target { name: "certificate_table", body: fuzz::certificate_table, seeds: tables, rounds: 50_000 };
 
-fn reports() -> Vec<Vec<u8>> {
-    let report = |version| {
-        let mut report = Report::new_zeroed();
-        report.version = version;
-        report.as_bytes().to_vec()
+/// Which kind of evidence it is.
+pub const DETECTION: Target =
+    Target { name: "detection", body: fuzz::detection, seeds: anything, rounds: 50_000 };
+
+/// Evidence in its envelope, in JSON or CBOR.
+pub const ENVELOPE: Target =
+    Target { name: "envelope", body: fuzz::envelope, seeds: envelopes, rounds: 50_000 };
+
+const SEED: Seed = Seed([0; 32]);
+
+/// 2026-11-23.
+const NOW: u64 = 1_795_392_000;
+
+fn issued() -> Vec<amd::Evidence> {
+    let issue = |(generation, version, key)| {
+        let claims = amd::Claims { version, key, report_data: [1; 64], measurement: [2; 48] };
+        Amd::new(generation, SEED).issue(&claims, NOW, None)
     };
-    (2..=5).map(report).collect()
+    let shapes = [
+        (Generation::Milan, 2, Key::Vcek),
+        (Generation::Genoa, 3, Key::Vlek),
+        (Generation::Turin, 5, Key::Vcek),
+    ];
+    shapes.into_iter().map(issue).collect()
 }
 
-fn quotes() -> Vec<Vec<u8>> {
-    let quote = |version, tee_type, body| {
-        let mut header = Header::new_zeroed();
-        (header.version, header.attestation_key_type, header.tee_type) = (version, 2, tee_type);
-        header.qe_vendor_id = QE_VENDOR_INTEL;
-        let signature = SignatureData {
-            signature: [1; 64],
-            attestation_key: [2; 64],
-            qe_report: FromZeros::new_zeroed(),
-            qe_report_signature: [3; 64],
-            qe_auth_data: vec![4; 32],
-            certification: Certification { kind: 5, data: vec![5; 40] },
-        };
-        Quote { header, body, signature }.build()
-    };
-    vec![
-        quote(3, 0, Body::Sgx(FromZeros::new_zeroed())),
-        quote(4, TEE_TDX, Body::Td10(FromZeros::new_zeroed())),
-        quote(5, TEE_TDX, Body::Td15(FromZeros::new_zeroed())),
-    ]
+fn reports() -> Vec<Vec<u8>> {
+    issued().into_iter().map(|evidence| evidence.report).collect()
 }
 
 fn tables() -> Vec<Vec<u8>> {
-    let certificates =
-        [Kind::Vcek, Kind::Ask, Kind::Ark].map(|kind| Certificate { kind, bytes: vec![9; 100] });
-    vec![Table { certificates: certificates.into() }.build()]
+    issued().into_iter().map(|evidence| evidence.table().build()).collect()
+}
+
+fn quotes() -> Vec<Vec<u8>> {
+    let enclave = Enclave { mr_enclave: [1; 32], mr_signer: [2; 32], isv_prod_id: 3, isv_svn: 4 };
+    let td = Td { mr_td: [1; 48], rtmr: [[2; 48]; 4] };
+    let forms = [Form::SgxV3(enclave), Form::TdxV4(td), Form::TdxV5Td10(td), Form::TdxV5Td15(td)];
+    let intel = Intel::new(PckCa::Platform, SEED);
+    let issue = |form| intel.issue(&intel::Claims { form, report_data: [1; 64] }, NOW, None).quote;
+    forms.into_iter().map(issue).collect()
+}
+
+fn envelopes() -> Vec<Vec<u8>> {
+    let record = |kind: &str, value: &[u8], indicator| {
+        let kind = Type::Media(kind.to_owned());
+        Cmw::Record(Record { kind, value: value.to_vec(), indicator: Some(indicator) })
+    };
+    let endorsements = Collection {
+        kind: Some("tag:example.invalid,2026:endorsements".to_owned()),
+        items: vec![
+            (
+                Label::Text("vek".to_owned()),
+                record("application/pkix-cert", &[1; 40], Indicator::ENDORSEMENTS),
+            ),
+            (
+                Label::Text("crl".to_owned()),
+                record("application/pkix-crl", &[2; 40], Indicator::ENDORSEMENTS),
+            ),
+        ],
+    };
+    let envelope = Cmw::Collection(Collection {
+        kind: None,
+        items: vec![
+            (
+                Label::Text("evidence".to_owned()),
+                record("application/octet-stream", &[3; 99], Indicator::EVIDENCE),
+            ),
+            (Label::Text("endorsements".to_owned()), Cmw::Collection(endorsements)),
+        ],
+    });
+    let json = to_json(&envelope).map(String::into_bytes);
+    [json, to_cbor(&envelope)].into_iter().collect::<Result<_, _>>().expect("an envelope has both forms")
+}
+
+fn anything() -> Vec<Vec<u8>> {
+    [reports(), quotes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use holdfast_evidence::cmw::{from_cbor, from_json};
+    use holdfast_evidence::detect::detect;
+    use holdfast_evidence::quote::Quote;
+    use holdfast_evidence::snp::{Report, Table};
+
+    use super::*;
+
+    #[test]
+    fn the_seeds_are_evidence() {
+        assert!(reports().iter().all(|bytes| Report::parse(bytes).is_ok()));
+        assert!(quotes().iter().all(|bytes| Quote::parse(bytes).is_ok()));
+        assert!(
+            tables().iter().all(|bytes| Table::parse(bytes).is_ok_and(|table| table.certificates.len() == 3))
+        );
+        assert!(envelopes().iter().all(|bytes| from_json(bytes).is_ok() != from_cbor(bytes).is_ok()));
+        assert!(anything().iter().all(|bytes| detect(bytes).is_some()));
+    }
 }

@@ -21,7 +21,7 @@ pub mod smoke;
 mod verify;
 
 pub use client::{APPLICATION, ARTEFACT, CONFIGURATION};
-pub use evidence::{CERTIFICATE_TABLE, QUOTE, SNP_REPORT};
+pub use evidence::{CERTIFICATE_TABLE, DETECTION, ENVELOPE, QUOTE, SNP_REPORT};
 pub use gate::{BOOT_INFO, GATE_REPLY, GATE_REQUEST};
 pub use launch::LAUNCH_IMAGE;
 pub use loader::LOADER_SERVICE;
@@ -43,7 +43,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 19] = [
     GATE_REQUEST,
     GATE_REPLY,
     BOOT_INFO,
@@ -61,4 +61,6 @@ pub const TARGETS: [Target; 17] = [
     ID_BLOCK,
     VERIFY,
     APPRAISAL_POLICY,
+    DETECTION,
+    ENVELOPE,
 ];

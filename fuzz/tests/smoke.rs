@@ -78,6 +78,16 @@ fn id_block() {
 }
 
 #[test]
+fn detection() {
+    run(&fuzz::DETECTION);
+}
+
+#[test]
+fn envelope() {
+    run(&fuzz::ENVELOPE);
+}
+
+#[test]
 fn no_target_is_forgotten() {
     let here = include_str!("smoke.rs");
     for target in fuzz::TARGETS {

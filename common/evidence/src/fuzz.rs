@@ -42,3 +42,16 @@ pub fn certificate_table(bytes: &[u8]) {
 pub fn detection(bytes: &[u8]) {
     let _ = detect(bytes);
 }
+
+/// [`from_json`](crate::cmw::from_json) and [`from_cbor`](crate::cmw::from_cbor).
+#[cfg(feature = "cmw")]
+pub fn envelope(bytes: &[u8]) {
+    use crate::cmw::{from_cbor, from_json, to_cbor, to_json};
+    if let Ok(cmw) = from_cbor(bytes) {
+        assert_eq!(to_cbor(&cmw).and_then(|bytes| from_cbor(&bytes)), Ok(cmw));
+    }
+    if let Ok(cmw) = from_json(bytes) {
+        assert_eq!(to_json(&cmw).and_then(|text| from_json(text.as_bytes())), Ok(cmw.clone()));
+        assert_eq!(to_cbor(&cmw).and_then(|bytes| from_cbor(&bytes)), Ok(cmw));
+    }
+}

@@ -3,6 +3,7 @@
 //! * [`snp`]: the SEV-SNP attestation report, versions 2 to 5, and the host's certificate table.
 //! * [`quote`]: SGX quotes version 3, TDX quotes versions 4 and 5, and their certification data.
 //! * [`report_data`]: what a Keep binds into its evidence.
+//! * `cmw`, with the feature of that name: the envelope of RFC 9999.
 //! * [`detect`]: which of these some bytes are.
 //! * [`fuzz`]: every parser as a function of bytes.
 //!
@@ -17,6 +18,8 @@ extern crate alloc;
 #[cfg(not(target_endian = "little"))]
 compile_error!("the structures are laid out for a little-endian machine");
 
+#[cfg(feature = "cmw")]
+pub mod cmw;
 pub mod detect;
 mod error;
 pub mod fuzz;

@@ -113,6 +113,13 @@ fn each_demand_of_the_policy_is_enforced() {
 }
 
 #[test]
+fn a_component_without_a_floor_is_refused() {
+    let policy = policy_with("Turin = { fmcSPL = 0, ", "Turin = { ");
+    denied_at(Step::Tcb, appraise(&case("turin-v5-85da705e"), &policy));
+    assert!(appraise(&good(), &policy).is_ok());
+}
+
+#[test]
 fn without_its_section_of_the_policy_nothing_is_trusted() {
     let policy = Policy::parse("version = 1\nreport_data = \"any\"").expect("a policy");
     let denied = denied_at(Step::Policy, appraise(&good(), &policy));

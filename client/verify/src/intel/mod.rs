@@ -203,9 +203,12 @@ fn root<'a>(chain: &'a [Vec<u8>], policy: &Policy) -> Result<((&'a [u8], Standin
 /// is left to [`Step::PckChain`].
 fn foreign_root(der: &[u8]) -> bool {
     let read = |der| x509_cert::Certificate::from_der(der).ok();
-    let (Some(certificate), Some(pinned)) = (read(der), read(INTEL_ROOT)) else { return false };
-    let (tbs, pinned) = (certificate.tbs_certificate(), pinned.tbs_certificate());
-    tbs.issuer() == tbs.subject() && tbs.subject_public_key_info() != pinned.subject_public_key_info()
+    read(der).is_some_and(|certificate| {
+        let tbs = certificate.tbs_certificate();
+        let key = tbs.subject_public_key_info();
+        let same = |pinned: x509_cert::Certificate| pinned.tbs_certificate().subject_public_key_info() == key;
+        tbs.issuer() == tbs.subject() && !read(INTEL_ROOT).is_some_and(same)
+    })
 }
 
 /// What a step of the library has found.

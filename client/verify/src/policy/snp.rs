@@ -56,9 +56,8 @@ pub struct SnpPolicy {
 #[serde(deny_unknown_fields)]
 #[allow(non_snake_case, reason = "the vendor's names")]
 pub struct TcbFloor {
-    /// FMC; Turin alone has it.
-    #[serde(default)]
-    pub fmcSPL: u8,
+    /// FMC; Turin alone has it, and is refused without.
+    pub fmcSPL: Option<u8>,
     /// Boot loader.
     pub blSPL: u8,
     /// TEE.
@@ -70,11 +69,11 @@ pub struct TcbFloor {
 }
 
 impl TcbFloor {
-    /// The floor of the component with this name.
+    /// The floor of the component with this name; `None` where the policy has none, which no level meets.
     #[must_use]
     pub fn of(&self, name: &str) -> Option<u8> {
         match name {
-            "fmcSPL" => Some(self.fmcSPL),
+            "fmcSPL" => self.fmcSPL,
             "blSPL" => Some(self.blSPL),
             "teeSPL" => Some(self.teeSPL),
             "snpSPL" => Some(self.snpSPL),

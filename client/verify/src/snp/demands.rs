@@ -32,10 +32,16 @@ pub(super) fn tcb(report: &Report, generation: Generation, policy: &SnpPolicy) -
         ("LAUNCH_TCB", report.launch_tcb),
     ] {
         for (name, level) in components(tcb, generation) {
-            let least = floor.of(name).unwrap_or(u8::MAX);
-            if level < least {
-                let found = format!("{which} with {name} {level}");
-                return Err(Fault::new(Blame::Platform, found, format!("at least {least}"), UPDATE));
+            let found = || format!("{which} with {name} {level}");
+            match floor.of(name) {
+                Some(least) if level >= least => {}
+                Some(least) => {
+                    return Err(Fault::new(Blame::Platform, found(), format!("at least {least}"), UPDATE));
+                }
+                None => {
+                    let (expected, remedy) = (format!("a floor for {name}"), "add it to minimum_tcb");
+                    return Err(Fault::new(Blame::Policy, found(), expected, remedy));
+                }
             }
         }
     }

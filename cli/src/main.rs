@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod collateral;
 mod compile;
 mod config;
 mod evidence;
@@ -64,6 +65,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Evidence(command) => evidence::evidence(&command),
         Command::Measure(options) => measure::measure(&options),
         Command::Verify(options) => verify::verify(&options),
+        Command::Collateral(command) => collateral::collateral(&command),
         Command::Policy(command) => verify::policy_command(&command),
     }
 }

@@ -32,10 +32,13 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Cache(Cache),
     /// Find out whether evidence of a TEE is to be trusted, and why
-    Verify(Verify),
+    Verify(Box<Verify>),
     /// Write or check a policy for `verify`
     #[command(subcommand)]
     Policy(Policy),
+    /// Fetch what the vendors publish about their TEEs, and look after what is kept
+    #[command(subcommand)]
+    Collateral(Collateral),
     /// Explain what a TEE says of itself: SEV-SNP reports, SGX and TDX quotes
     #[command(subcommand)]
     Evidence(Evidence),
@@ -169,9 +172,86 @@ pub(crate) enum Cache {
     Clear,
 }
 
+/// Where collateral comes from.
+#[derive(Args, Debug)]
+pub(crate) struct Services {
+    /// Where fetched collateral is kept [default: the user's cache]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Fetch nothing; what is kept serves, however old
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Fetch all of it, though it is kept
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) refresh: bool,
+    /// AMD's key distribution service, or one with its interface
+    #[arg(long, value_name = "URL")]
+    pub(crate) kds: Option<String>,
+    /// Intel's provisioning certification service, or a caching one with its interface
+    #[arg(long, value_name = "URL")]
+    pub(crate) pcs: Option<String>,
+    /// Where Intel's root has its revocation list
+    #[arg(long, value_name = "URL")]
+    pub(crate) pcs_certificates: Option<String>,
+    /// The processor's generation, for a report of version 2, which does not tell it
+    #[arg(long, value_enum)]
+    pub(crate) generation: Option<Generation>,
+}
+
+/// A generation of AMD's processors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Generation {
+    Milan,
+    Genoa,
+    Turin,
+}
+
+impl From<Generation> for holdfast_evidence::snp::Generation {
+    fn from(generation: Generation) -> Self {
+        match generation {
+            Generation::Milan => Self::Milan,
+            Generation::Genoa => Self::Genoa,
+            Generation::Turin => Self::Turin,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Collateral {
+    /// Fetch what evidence needs, and keep it
+    Fetch {
+        /// The SEV-SNP report, SGX or TDX quote
+        file: PathBuf,
+        #[command(flatten)]
+        services: Box<Services>,
+        /// Also write it into this folder, for `verify --collateral`
+        #[arg(long, short, value_name = "FOLDER")]
+        output: Option<PathBuf>,
+    },
+    /// Show what is kept
+    Show {
+        /// Where it is kept [default: the user's cache]
+        #[arg(long, value_name = "FOLDER")]
+        cache: Option<PathBuf>,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what is kept
+    Prune {
+        /// Where it is kept [default: the user's cache]
+        #[arg(long, value_name = "FOLDER")]
+        cache: Option<PathBuf>,
+        /// Only what was fetched longer ago than this, as in 12h
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
+        older: Duration,
+    },
+}
+
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   holdfast policy init policy.toml      # then fill in what you accept
+  holdfast verify report.bin --policy policy.toml --collateral fetch
   holdfast verify report.bin --policy policy.toml --collateral certs/
   holdfast verify quote.bin --policy policy.toml --collateral bundle.json --at 2025-08-30T00:00:00Z
 
@@ -186,10 +266,12 @@ pub(crate) struct Verify {
     /// What is accepted; `holdfast policy init` writes one to fill in
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
-    /// What the vendor publishes: a folder (vcek.der, ask.der, crl.der; or collateral.json), a JSON bundle,
-    /// or the certificate table of an SNP host. Without it each step that needs some fails
-    #[arg(long, value_name = "PATH")]
+    /// What the vendor publishes: `fetch`, a folder (vcek.der, ask.der, crl.der; or collateral.json), a JSON
+    /// bundle, or the certificate table of an SNP host. Without it each step that needs some fails
+    #[arg(long, value_name = "fetch|PATH")]
     pub(crate) collateral: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) services: Services,
     /// Appraise for this time, as in 2025-08-30T00:00:00Z or in seconds since 1970 [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<holdfast_verify::UnixTime>,

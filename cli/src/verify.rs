@@ -1,23 +1,21 @@
 //! `holdfast verify` and `holdfast policy`.
 
-mod collateral;
-
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use holdfast_client::exit::ExitCode;
 use holdfast_evidence::detect::{Form, detect};
 use holdfast_evidence::snp::Report;
 use holdfast_verify::ear::{Issuer, SigningKey, claims, policy_uri, token};
 use holdfast_verify::policy::TEMPLATE;
-use holdfast_verify::{Policy, UnixTime, Verdict, verify as appraise};
+use holdfast_verify::{Policy, Verdict, verify as appraise};
 use serde::Serialize;
 
+use crate::collateral;
 use crate::failure::Failure;
 use crate::options::{self, Verify};
 
 /// The longest file that can be evidence, in bytes.
-const LONGEST: u64 = 16 << 20;
+pub(crate) const LONGEST: u64 = 16 << 20;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -35,13 +33,9 @@ pub(crate) fn verify(options: &Verify) -> Result<u8, Failure> {
         None => policy,
     };
     let file = crate::input::read(&options.file, LONGEST)?;
-    let evidence = evidence(&file).ok_or_else(|| {
-        let message =
-            format!("{} is neither a SEV-SNP report nor an SGX or TDX quote", options.file.display());
-        Failure::new(ExitCode::Evidence, message)
-    })?;
-    let collateral = collateral::read(options.collateral.as_deref())?;
-    let now = options.at.unwrap_or_else(clock);
+    let evidence = evidence(&file, &options.file)?;
+    let collateral = collateral::find(options.collateral.as_deref(), &options.services, evidence)?;
+    let now = options.at.unwrap_or_else(collateral::clock);
     let result = appraise(evidence, &collateral, &policy, now);
     let (verdict, claims) = match &result {
         Ok(verified) => (verified.verdict(), Some(verified.claims())),
@@ -108,13 +102,14 @@ fn policy(path: &Path) -> Result<Policy, Failure> {
 }
 
 /// The evidence in a file: all of it, or the report that a paravisor wraps.
-fn evidence(file: &[u8]) -> Option<&[u8]> {
-    match detect(file)? {
-        Form::SnpReport | Form::Quote => Some(file),
-        Form::AzureHcl(offset) => file.get(offset..)?.get(..Report::LENGTH),
-    }
-}
-
-fn clock() -> UnixTime {
-    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()))
+pub(crate) fn evidence<'a>(file: &'a [u8], path: &Path) -> Result<&'a [u8], Failure> {
+    let found = match detect(file) {
+        Some(Form::SnpReport | Form::Quote) => Some(file),
+        Some(Form::AzureHcl(offset)) => file.get(offset..).and_then(|rest| rest.get(..Report::LENGTH)),
+        None => None,
+    };
+    found.ok_or_else(|| {
+        let message = format!("{} is neither a SEV-SNP report nor an SGX or TDX quote", path.display());
+        Failure::new(ExitCode::Evidence, message)
+    })
 }

@@ -15,6 +15,8 @@ pub enum ExitCode {
     Input = 66,
     /// Evidence, an image or collateral cannot be read as what it should be.
     Evidence = 67,
+    /// A service that publishes collateral gives none, or there is none kept.
+    Unavailable = 68,
     /// The backend that was asked for does not work on this machine.
     Backend = 69,
     /// A bug in Holdfast.
@@ -45,11 +47,12 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// All of them, in order.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Usage,
         Self::Application,
         Self::Input,
         Self::Evidence,
+        Self::Unavailable,
         Self::Backend,
         Self::Internal,
         Self::Resources,
@@ -79,6 +82,7 @@ impl ExitCode {
             Self::Application => "application",
             Self::Input => "input",
             Self::Evidence => "evidence",
+            Self::Unavailable => "unavailable",
             Self::Backend => "backend",
             Self::Internal => "internal",
             Self::Resources => "resources",
@@ -105,6 +109,7 @@ impl ExitCode {
             }
             Self::Input => "a file or directory cannot be found or read",
             Self::Evidence => "evidence, an image or collateral cannot be read as what it should be",
+            Self::Unavailable => "collateral cannot be fetched, and is not kept",
             Self::Backend => "the backend does not work on this machine; see `holdfast platform`",
             Self::Internal => "a bug in Holdfast",
             Self::Resources => "this machine is out of memory or processes, or the Keep out of memory",

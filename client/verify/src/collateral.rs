@@ -1,8 +1,6 @@
 //! What the vendors publish and a verifier needs: fetched by someone else, trusted by no one before it is checked.
 
-use serde::Deserialize;
-
-use crate::policy::unhex;
+use serde::{Deserialize, Serialize};
 
 /// Collateral for one piece of evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,32 +27,32 @@ pub struct AmdCollateral {
     pub crl: Option<Vec<u8>>,
 }
 
-/// From Intel's provisioning certification service, version 4. Deserialised from JSON whose binary values are
+/// From Intel's provisioning certification service, version 4. As JSON its binary values are
 /// in hex, as collateral bundles of other verifiers are.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct IntelCollateral {
     /// PEM: who signed `pck_crl`.
     pub pck_crl_issuer_chain: String,
     /// DER: the root's revocation list.
-    #[serde(deserialize_with = "bytes")]
+    #[serde(with = "bytes")]
     pub root_ca_crl: Vec<u8>,
     /// DER: the PCK authority's revocation list.
-    #[serde(deserialize_with = "bytes")]
+    #[serde(with = "bytes")]
     pub pck_crl: Vec<u8>,
     /// PEM: who signed `tcb_info`.
     pub tcb_info_issuer_chain: String,
     /// JSON: the value of `tcbInfo`, byte by byte as it came.
     pub tcb_info: String,
     /// r, s.
-    #[serde(deserialize_with = "bytes")]
+    #[serde(with = "bytes")]
     pub tcb_info_signature: Vec<u8>,
     /// PEM: who signed `qe_identity`.
     pub qe_identity_issuer_chain: String,
     /// JSON: the value of `enclaveIdentity`, byte by byte as it came.
     pub qe_identity: String,
     /// r, s.
-    #[serde(deserialize_with = "bytes")]
+    #[serde(with = "bytes")]
     pub qe_identity_signature: Vec<u8>,
     /// PEM: the PCK certificate's chain, for a quote that does not carry it.
     #[serde(default)]
@@ -79,7 +77,18 @@ impl IntelCollateral {
     }
 }
 
-fn bytes<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    unhex(&text).ok_or_else(|| serde::de::Error::custom("not bytes in hex"))
+/// Bytes in hex.
+mod bytes {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::policy::{hex, unhex};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        unhex(&text).ok_or_else(|| serde::de::Error::custom("not bytes in hex"))
+    }
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex(bytes))
+    }
 }

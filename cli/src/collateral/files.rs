@@ -21,8 +21,7 @@ const ROOT: [&str; 2] = ["root.der", "ark.der"];
 const CRL: [&str; 1] = ["crl.der"];
 
 /// The collateral in a folder, in a JSON bundle, or in a certificate table as an SNP host hands it out.
-pub(super) fn read(path: Option<&Path>) -> Result<Collateral, Failure> {
-    let Some(path) = path else { return Ok(Collateral::None) };
+pub(super) fn read(path: &Path) -> Result<Collateral, Failure> {
     if !path.is_dir() {
         let bytes = crate::input::read(path, LONGEST)?;
         return if bytes.first() == Some(&b'{') { intel(path, &bytes) } else { table(path, &bytes) };
@@ -45,6 +44,34 @@ pub(super) fn read(path: Option<&Path>) -> Result<Collateral, Failure> {
         root: first(path, &ROOT)?,
         crl: first(path, &CRL)?,
     }))
+}
+
+/// Writes collateral into a folder, as [`read`] reads it.
+pub(super) fn write(folder: &Path, collateral: &Collateral) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(ExitCode::Output, format!("cannot write into {}: {error}", folder.display()))
+    };
+    let put = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).map_err(failed);
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    match collateral {
+        Collateral::None => Ok(()),
+        Collateral::Intel(bundle) => {
+            let text = serde_json::to_vec_pretty(bundle)
+                .map_err(|error| Failure::new(ExitCode::Internal, error.to_string()))?;
+            put(INTEL, &text)
+        }
+        Collateral::Amd(parts) => {
+            let [vek, ..] = VEK;
+            let [_, intermediate, _] = INTERMEDIATE;
+            let (optional, [_, root], [crl]) = ([&parts.root, &parts.crl], ROOT, CRL);
+            put(vek, &parts.vek)?;
+            put(intermediate, &parts.intermediate)?;
+            for (name, bytes) in [root, crl].into_iter().zip(optional) {
+                bytes.as_ref().map_or(Ok(()), |bytes| put(name, bytes))?;
+            }
+            Ok(())
+        }
+    }
 }
 
 /// The first of these files that is there.

@@ -15,6 +15,7 @@ mod progress;
 mod run;
 mod signals;
 mod summary;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode as Status;
@@ -62,6 +63,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Cache(command) => cache::cache(&command),
         Command::Evidence(command) => evidence::evidence(&command),
         Command::Measure(options) => measure::measure(&options),
+        Command::Verify(options) => verify::verify(&options),
+        Command::Policy(command) => verify::policy_command(&command),
     }
 }
 

@@ -31,6 +31,11 @@ pub(crate) enum Command {
     /// Show or empty the cache of compiled applications
     #[command(subcommand)]
     Cache(Cache),
+    /// Find out whether evidence of a TEE is to be trusted, and why
+    Verify(Verify),
+    /// Write or check a policy for `verify`
+    #[command(subcommand)]
+    Policy(Policy),
     /// Explain what a TEE says of itself: SEV-SNP reports, SGX and TDX quotes
     #[command(subcommand)]
     Evidence(Evidence),
@@ -162,6 +167,72 @@ pub(crate) enum Cache {
     Show,
     /// Remove everything in it
     Clear,
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  holdfast policy init policy.toml      # then fill in what you accept
+  holdfast verify report.bin --policy policy.toml --collateral certs/
+  holdfast verify quote.bin --policy policy.toml --collateral bundle.json --at 2025-08-30T00:00:00Z
+
+Exit status: 0 if the evidence is to be trusted, 77 if it is denied; 64 to 78 if it could not be appraised
+(see docs/exit-codes.md).";
+
+#[derive(Args, Debug)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub(crate) struct Verify {
+    /// The SEV-SNP report, SGX or TDX quote, as the TEE gave it; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// What is accepted; `holdfast policy init` writes one to fill in
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// What the vendor publishes: a folder (vcek.der, ask.der, crl.der; or collateral.json), a JSON bundle,
+    /// or the certificate table of an SNP host. Without it each step that needs some fails
+    #[arg(long, value_name = "PATH")]
+    pub(crate) collateral: Option<PathBuf>,
+    /// Appraise for this time, as in 2025-08-30T00:00:00Z or in seconds since 1970 [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<holdfast_verify::UnixTime>,
+    /// The 64 bytes in hex that the evidence must bind, in place of the policy's `report_data`
+    #[arg(long, value_name = "HEX", value_parser = report_data)]
+    pub(crate) report_data: Option<ReportData>,
+    /// Print as JSON
+    #[arg(long, conflicts_with = "ear")]
+    pub(crate) json: bool,
+    /// Print as an EAT attestation result (draft-ietf-rats-ear): a JWT, unsecured unless there is a key
+    #[arg(long)]
+    pub(crate) ear: bool,
+    /// Sign the attestation result with this key: PKCS #8 in PEM, for P-384 or Ed25519
+    #[arg(long, value_name = "FILE", requires = "ear")]
+    pub(crate) ear_key: Option<PathBuf>,
+}
+
+/// REPORT_DATA.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReportData(pub(crate) [u8; 64]);
+
+fn report_data(text: &str) -> Result<ReportData, String> {
+    let digit = |digit: u8| char::from(digit).to_digit(16).map(|digit| digit as u8);
+    let pairs = text.as_bytes().as_chunks::<2>().0;
+    let bytes: Option<Vec<u8>> = pairs.iter().map(|[a, b]| Some(digit(*a)? << 4 | digit(*b)?)).collect();
+    let bytes = bytes.filter(|_| text.len() == 128).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(ReportData).ok_or_else(|| "write 64 bytes as 128 hexadecimal digits".into())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Write a strict policy with comments, which accepts nothing until its lists are filled in
+    Init {
+        /// The file to write; it must not exist
+        #[arg(default_value = "policy.toml")]
+        file: PathBuf,
+    },
+    /// Say whether a policy can be used
+    Check {
+        /// The policy
+        #[arg(default_value = "policy.toml")]
+        file: PathBuf,
+    },
 }
 
 #[derive(Debug, Subcommand)]

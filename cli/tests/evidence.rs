@@ -153,3 +153,109 @@ fn a_launch_that_no_backend_can_make_is_not_measured() {
     let sgx = holdfast(&["measure", "--tee", "sgx", env!("CARGO_MANIFEST_PATH")]);
     assert_eq!(sgx.status.code(), Some(64));
 }
+
+/// The template with the lists that a case needs filled in.
+fn policy_for(case: &Value) -> String {
+    let listed = |name: &str, value: &str| (format!("{name} = []"), format!("{name} = [\"{value}\"]"));
+    let mut policy = holdfast_verify::policy::TEMPLATE.to_owned();
+    for (old, new) in [
+        listed("measurements", case["measurement"].as_str().expect("hex")),
+        listed("chip_ids", case["chip_id"].as_str().expect("hex")),
+        listed("report_data", case["report_data"].as_str().expect("hex")),
+        // No fresh revocation list was published with the cases.
+        ("revocation = \"required\"".into(), "revocation = \"waived\"".into()),
+    ] {
+        assert!(policy.contains(&old), "{old}");
+        policy = policy.replace(&old, &new);
+    }
+    policy
+}
+
+#[test]
+fn a_report_is_verified_by_files() {
+    let Some(folder) = vectors("a_report_is_verified_by_files") else { return };
+    let cases = cases(&folder.join("cases-snp.json"));
+    let case = cases.iter().find(|case| case["name"] == "genoa-v5-6d1ceffa").expect("the case");
+    let path = |name: &str| folder.join(case[name].as_str().expect("a path"));
+    let place = tempfile::tempdir().expect("a folder");
+    for (name, file) in [("vek", "vcek.der"), ("intermediate", "ask.der"), ("ark", "ark.der")] {
+        std::fs::copy(path(name), place.path().join(file)).expect("a copy");
+    }
+    let policy = place.path().join("policy.toml");
+    let (report, policy, folder) =
+        (path("report"), policy.to_str().expect("UTF-8"), place.path().to_str().expect("UTF-8"));
+    let report = report.to_str().expect("UTF-8");
+    let time = case["pinned_time"].to_string();
+    let verify = |more: &[&str]| {
+        holdfast(&[&["verify", report, "--policy", policy, "--at", &time][..], more].concat())
+    };
+
+    std::fs::write(policy, policy_for(case)).expect("a policy");
+    let trusted = verify(&["--collateral", folder]);
+    let shown = text(&trusted.stdout);
+    if trusted.status.code() == Some(0) {
+        assert!(shown.starts_with("TRUSTED"), "{shown}");
+    }
+    let json: Value =
+        serde_json::from_slice(&verify(&["--collateral", folder, "--json"]).stdout).expect("JSON");
+    let failed: Vec<_> =
+        json["steps"].as_array().expect("steps").iter().filter(|step| step["outcome"] == "failed").collect();
+    assert_eq!((trusted.status.code(), failed.len()), (Some(0), 0), "{shown}");
+    assert_eq!(json["claims"]["measurement"], case["measurement"]);
+
+    // Without collateral, for another time, another nonce, and by a policy that accepts nothing.
+    let other = "00".repeat(64);
+    for (arguments, step) in
+        [(vec![], "denied at step"), (vec!["--collateral", folder, "--report-data", &other], "report")]
+    {
+        let denied = verify(&arguments);
+        let error = text(&denied.stderr);
+        assert_eq!(denied.status.code(), Some(77), "{error}");
+        assert!(error.contains(step) && text(&denied.stdout).starts_with("DENIED"), "{error}");
+    }
+    std::fs::remove_file(policy).expect("the policy");
+    assert!(holdfast(&["policy", "init", policy]).status.success());
+    assert!(holdfast(&["policy", "check", policy]).status.success());
+    assert_eq!(holdfast(&["policy", "init", policy]).status.code(), Some(73), "it is there");
+    assert_eq!(verify(&["--collateral", folder]).status.code(), Some(77), "an empty list accepts nothing");
+    std::fs::write(policy, "version = 1\nunheard = 2\n").expect("a policy");
+    let wrong = verify(&["--collateral", folder]);
+    assert_eq!(wrong.status.code(), Some(78));
+    assert_eq!(text(&wrong.stderr).lines().count(), 1, "{}", text(&wrong.stderr));
+}
+
+#[test]
+fn a_quote_is_verified_by_a_bundle() {
+    let Some(folder) = vectors("a_quote_is_verified_by_a_bundle") else { return };
+    let place = tempfile::tempdir().expect("a folder");
+    let policy = place.path().join("policy.toml");
+    std::fs::write(&policy, holdfast_verify::policy::TEMPLATE).expect("a policy");
+    for case in cases(&folder.join("cases-quotes.json")).iter().take(6) {
+        let path = |name: &str| folder.join(case[name].as_str().expect("a path"));
+        let arguments = [path("quote"), policy.clone(), path("collateral")]
+            .map(|path| path.to_str().expect("UTF-8").to_owned());
+        let [quote, policy, collateral] = &arguments;
+        let time = case["now"].to_string();
+        let denied = holdfast(&[
+            "verify",
+            quote,
+            "--policy",
+            policy,
+            "--collateral",
+            collateral,
+            "--at",
+            &time,
+            "--json",
+        ]);
+        assert_eq!(denied.status.code(), Some(77), "the template accepts nothing");
+        let verdict: Value = serde_json::from_slice(&denied.stdout).expect("JSON");
+        assert_eq!(verdict["trusted"], false);
+        assert_eq!(verdict["tee"], case["tee"]);
+        // What dcap-qvl found to hold is not what denies it here.
+        if case["dcap_qvl_0_7_1"].as_str().is_some_and(|said| said.starts_with("OK")) {
+            let chain =
+                verdict["steps"].as_array().expect("steps").iter().find(|step| step["step"] == "signature");
+            assert!(chain.is_none_or(|step| step["outcome"] == "passed"), "{verdict}");
+        }
+    }
+}

@@ -8,8 +8,12 @@ use holdfast_measure::fuzz;
 use crate::Target;
 
 /// An OVMF firmware.
-pub const FIRMWARE: Target =
-    Target { name: "firmware", body: fuzz::firmware, seeds: || samples("sev-snp-measure/fixtures"), rounds: 2_000 };
+pub const FIRMWARE: Target = Target {
+    name: "firmware",
+    body: fuzz::firmware,
+    seeds: || samples("sev-snp-measure/fixtures"),
+    rounds: 2_000,
+};
 
 /// A SIGSTRUCT.
 pub const SIGSTRUCT: Target = Target {

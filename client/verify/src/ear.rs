@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p384::ecdsa::signature::Signer;
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::{Outcome, Step, Tee, Verdict};
 
@@ -33,6 +34,49 @@ pub enum Key<'a> {
     Es384(&'a p384::ecdsa::SigningKey),
     /// Ed25519 (RFC 8037, section 3.1).
     EdDsa(&'a ed25519_dalek::SigningKey),
+}
+
+/// A signing key of the caller's.
+#[derive(Clone)]
+pub enum SigningKey {
+    /// For ES384.
+    Es384(p384::ecdsa::SigningKey),
+    /// For EdDSA.
+    EdDsa(Box<ed25519_dalek::SigningKey>),
+}
+
+impl SigningKey {
+    /// Reads an unencrypted PKCS #8 private key in PEM (RFC 5958, RFC 7468) for P-384 or Ed25519. `None` for
+    /// anything else.
+    #[must_use]
+    pub fn from_pem(text: &str) -> Option<Self> {
+        use ed25519_dalek::pkcs8::DecodePrivateKey as _;
+        if let Ok(key) = p384::pkcs8::DecodePrivateKey::from_pkcs8_pem(text) {
+            return Some(Self::Es384(key));
+        }
+        ed25519_dalek::SigningKey::from_pkcs8_pem(text).ok().map(Box::new).map(Self::EdDsa)
+    }
+
+    /// The key, to sign with.
+    #[must_use]
+    pub const fn key(&self) -> Key<'_> {
+        match self {
+            Self::Es384(key) => Key::Es384(key),
+            Self::EdDsa(key) => Key::EdDsa(key),
+        }
+    }
+}
+
+impl core::fmt::Debug for SigningKey {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.key().fmt(formatter)
+    }
+}
+
+/// A policy's name by its content: an `ni` URI (RFC 6920) with SHA-256 of the file.
+#[must_use]
+pub fn policy_uri(policy: &[u8]) -> String {
+    format!("ni:///sha-256;{}", URL_SAFE_NO_PAD.encode(Sha256::digest(policy)))
 }
 
 impl core::fmt::Debug for Key<'_> {

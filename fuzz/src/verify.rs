@@ -7,7 +7,7 @@ use holdfast_verify::{AmdCollateral, Collateral, IntelCollateral, Outcome, Polic
 use crate::Target;
 
 /// An appraisal: a time, then each part behind its length.
-pub const VERIFY: Target = Target { name: "verify", body: appraisal, seeds, rounds: 1_000 };
+pub const VERIFY: Target = Target { name: "verify", body: appraisal, seeds, rounds: 2_000 };
 
 /// An appraisal policy.
 pub const APPRAISAL_POLICY: Target =

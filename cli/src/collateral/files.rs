@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use holdfast_client::exit::ExitCode;
-use holdfast_evidence::snp::{Kind, Table};
+use holdfast_evidence::snp::Table;
 use holdfast_verify::{AmdCollateral, Collateral, IntelCollateral};
 
 use crate::failure::Failure;
@@ -88,14 +88,11 @@ fn intel(path: &Path, bytes: &[u8]) -> Result<Collateral, Failure> {
 
 fn table(path: &Path, bytes: &[u8]) -> Result<Collateral, Failure> {
     let table = Table::parse(bytes).map_err(|error| unusable(path, &error.to_string()))?;
-    let find = |kinds: [Kind; 2]| kinds.into_iter().find_map(|kind| table.find(kind)).map(<[u8]>::to_vec);
-    let vek = find([Kind::Vcek, Kind::Vlek]).ok_or_else(|| unusable(path, "it has neither VCEK nor VLEK"))?;
-    Ok(Collateral::Amd(AmdCollateral {
-        vek,
-        intermediate: find([Kind::Ask, Kind::Ask]).unwrap_or_default(),
-        root: find([Kind::Ark, Kind::Ark]),
-        crl: None,
-    }))
+    let collateral = AmdCollateral::from(&table);
+    if collateral.vek.is_empty() {
+        return Err(unusable(path, "it has neither VCEK nor VLEK"));
+    }
+    Ok(Collateral::Amd(collateral))
 }
 
 fn unusable(path: &Path, why: &str) -> Failure {

@@ -1,9 +1,9 @@
 //! How long an appraisal takes beside the crates that others use plainly, in one run:
 //! `cargo run --release -p holdfast-verify --example timing`.
 //!
-//! Figures are of many single calls on one thread; on a machine that does other work too, read the best.
-//! They cover everything from bytes to verdict: parsing of
-//! certificates and collateral included, files read before. The peers do less (see docs/verification.md).
+//! Figures are of many single calls on one thread; on a machine that does other work too, read the best. They
+//! cover everything from bytes to verdict: parsing of certificates and collateral included, files read before.
+//! The peers do less (see docs/verification.md).
 
 use std::path::Path;
 use std::time::{Duration, Instant};

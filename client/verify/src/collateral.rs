@@ -1,5 +1,6 @@
 //! What the vendors publish and a verifier needs: fetched by someone else, trusted by no one before it is checked.
 
+use holdfast_evidence::snp::{Kind, Table};
 use serde::{Deserialize, Serialize};
 
 /// Collateral for one piece of evidence.
@@ -25,6 +26,20 @@ pub struct AmdCollateral {
     pub root: Option<Vec<u8>>,
     /// The ARK's revocation list.
     pub crl: Option<Vec<u8>>,
+}
+
+/// The certificates of a host's table. It is the host's word, and checked like any other; a table has no
+/// revocation list.
+impl From<&Table> for AmdCollateral {
+    fn from(table: &Table) -> Self {
+        let find = |kind| table.find(kind).map(<[u8]>::to_vec);
+        Self {
+            vek: find(Kind::Vcek).or_else(|| find(Kind::Vlek)).unwrap_or_default(),
+            intermediate: find(Kind::Ask).unwrap_or_default(),
+            root: find(Kind::Ark),
+            crl: None,
+        }
+    }
 }
 
 /// From Intel's provisioning certification service, version 4. As JSON its binary values are

@@ -5,7 +5,7 @@ mod support;
 use holdfast_verify::{
     Collateral, Denied, IntelCollateral, Outcome, Policy, Step, UnixTime, Verified, verify,
 };
-use support::{Case, committed, intel, policy, policy_with, published};
+use support::{Case, committed, intel, policy, policy_with, published, published_file};
 
 const CASES: &str = "cases-quotes.json";
 
@@ -297,9 +297,22 @@ fn a_quote_has_one_length() {
             // Too short to be a quote, it may be taken for something else.
             assert!([Step::Format, Step::Policy].contains(&denied.step()), "{length}: {}", denied.verdict());
         }
-        let longer = [&quote[..], &[0]].concat();
-        denied_at(Step::Format, verify(&longer, &intel(case.intel()), &policy(), case.now()));
+        for more in [1, 1 << 20] {
+            let longer = [&quote[..], &vec![0; more]].concat();
+            denied_at(Step::Format, verify(&longer, &intel(case.intel()), &policy(), case.now()));
+        }
     }
+}
+
+#[test]
+fn a_published_quote_with_bytes_behind_it_is_denied() {
+    const NAME: &str = "quote_v4_tdx_ecdsa_p256_trailing.bin";
+    let Some(quote) = published_file("a_published_quote_with_bytes_behind_it_is_denied", NAME) else {
+        return;
+    };
+    let td = case("tdx");
+    let denied = denied_at(Step::Format, verify(&quote, &intel(td.intel()), &policy(), td.now()));
+    assert!(denied.record().found.contains("bytes follow"), "{denied}");
 }
 
 /// Each part of the collateral, with the step that must see it change.

@@ -75,6 +75,25 @@ fn reports_of_every_version_and_generation_are_trusted_under_a_named_root_alone(
 }
 
 #[test]
+fn the_certificates_of_a_host_s_table_will_do_with_a_revocation_list() {
+    let vendor = Amd::new(Generation::Milan, SEED);
+    for key in [Key::Vcek, Key::Vlek] {
+        let evidence = vendor.issue(&amd_claims(3, key), NOW, None);
+        let mut collateral = AmdCollateral::from(&evidence.table());
+        let mut policy = amd_policy(&vendor, &evidence.root);
+        let snp = policy.snp.as_mut().expect("[snp]");
+        snp.signing_keys = vec![SigningKeyKind::Vcek, SigningKeyKind::Vlek];
+        (snp.vlek_providers, snp.chip_ids) = (Accept::Any, Accept::Any);
+        let appraise = |collateral: &AmdCollateral| {
+            verify(&evidence.report, &Collateral::Amd(collateral.clone()), &policy, UnixTime(NOW))
+        };
+        denied_at(Step::Revocation, appraise(&collateral));
+        collateral.crl = Some(evidence.crl.clone());
+        assert!(appraise(&collateral).is_ok());
+    }
+}
+
+#[test]
 fn a_provider_key_needs_its_kind_and_its_provider_in_the_policy() {
     let vendor = Amd::new(Generation::Genoa, SEED);
     let evidence = vendor.issue(&amd_claims(5, Key::Vlek), NOW, None);

@@ -4,7 +4,7 @@ mod support;
 
 use holdfast_verify::{Collateral, Denied, Outcome, Policy, Step, UnixTime, verify};
 use sha2::{Digest, Sha256};
-use support::{Case, amd, committed, file, policy, policy_with, published};
+use support::{Case, amd, committed, file, policy, policy_with, published, published_file};
 
 const CASES: &str = "cases-snp.json";
 
@@ -216,6 +216,23 @@ fn a_revoked_authority_is_denied_by_a_list_of_any_age() {
         Step::Revocation,
         verify(&good.file("report"), &amd(collateral), &policy(), good.pinned_time()),
     );
+}
+
+#[test]
+fn published_forgeries_are_denied() {
+    const TEST: &str = "published_forgeries_are_denied";
+    let good = good();
+    for name in ["test-vcek-invalid-legacy.der", "test-vcek-invalid-new.der"] {
+        let Some(vek) = published_file(TEST, &format!("snp-more/{name}")) else { return };
+        let collateral = holdfast_verify::AmdCollateral { vek, ..good.amd() };
+        let result = verify(&good.file("report"), &amd(collateral), &policy(), good.pinned_time());
+        denied_at(Step::EndorsementKey, result);
+    }
+    // A guest that may be debugged, without its certificate: both are seen.
+    let Some(report) = published_file(TEST, "snp-more/go-sev-guest-debug-policy.bin") else { return };
+    let result = verify(&report, &amd(good.amd()), &policy(), good.pinned_time());
+    let denied = denied_at(Step::Signature, result);
+    assert_eq!(outcome(&denied, Step::Debug), Outcome::Failed);
 }
 
 /// Which step must see a change at this offset first. Everything is signed or reserved.

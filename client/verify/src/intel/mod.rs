@@ -14,6 +14,9 @@ use crate::policy::{PlatformPolicy, SgxPolicy, TdxPolicy, hex};
 use crate::verdict::{Blame, Claims, Tee};
 use crate::{Collateral, Denied, IntelCollateral, Policy, Step, UnixTime, Verified};
 
+/// The longest quote that is read, in bytes. Real ones have about 5 KiB.
+const MAX_QUOTE: usize = 1 << 18;
+
 /// The most collateral that is read, in bytes. Intel's has about 30 KiB.
 const MAX_COLLATERAL: usize = 1 << 22;
 
@@ -98,6 +101,9 @@ fn format(bytes: &[u8], tee: Tee) -> Result<(Quote, Pass), Fault> {
             remedy,
         )
     };
+    if bytes.len() > MAX_QUOTE {
+        return Err(fault(format!("{} bytes", bytes.len())));
+    }
     let quote = Quote::parse(bytes).map_err(|error| fault(error.to_string()))?;
     let version = quote.header.version;
     match (&quote.body, version) {

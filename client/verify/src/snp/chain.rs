@@ -41,30 +41,8 @@ pub(super) fn check<'a>(
         }
         root
     });
-    let intermediate = match (intermediate, &root) {
-        (Err(fault), _) => {
-            ledger.record(Step::Intermediate, Err(fault));
-            None
-        }
-        (Ok(certificate), root) => {
-            if let Some(root) = root {
-                ledger.record(Step::Intermediate, issued(&certificate, root));
-            }
-            Some(certificate)
-        }
-    };
-    let vek = match (vek, &intermediate) {
-        (Err(fault), _) => {
-            ledger.record(Step::EndorsementKey, Err(fault));
-            None
-        }
-        (Ok(certificate), intermediate) => {
-            if let Some(intermediate) = intermediate {
-                ledger.record(Step::EndorsementKey, issued(&certificate, intermediate));
-            }
-            Some(certificate)
-        }
-    };
+    let intermediate = link(ledger, Step::Intermediate, intermediate, root.as_ref());
+    let vek = link(ledger, Step::EndorsementKey, vek, intermediate.as_ref());
     if let (Some(root), Some(intermediate), Some(vek)) = (&root, &intermediate, &vek) {
         ledger.record(Step::Validity, valid([root, intermediate, vek], now));
         if let Some(revocation) = revocation {
@@ -93,6 +71,27 @@ fn read<'a>(what: &str, der: &'a [u8]) -> Result<Certificate<'a>, Fault> {
             FETCH,
         )
     })
+}
+
+/// Does the step of one link: the certificate can be read, and its issuer, if that is known, issued it. Hands the
+/// certificate on even if not: the steps on what it says are decided too.
+fn link<'a>(
+    ledger: &mut Ledger,
+    step: Step,
+    certificate: Result<Certificate<'a>, Fault>,
+    issuer: Option<&Certificate<'_>>,
+) -> Option<Certificate<'a>> {
+    match (certificate, issuer) {
+        (Err(fault), _) => {
+            ledger.record(step, Err(fault));
+            None
+        }
+        (Ok(certificate), None) => Some(certificate),
+        (Ok(certificate), Some(issuer)) => {
+            ledger.record(step, issued(&certificate, issuer));
+            Some(certificate)
+        }
+    }
 }
 
 /// The root that came, or the pinned one that the intermediate names.

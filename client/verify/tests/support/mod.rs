@@ -68,10 +68,24 @@ pub(crate) fn committed(file: &str) -> Vec<Case> {
     cases(&committed_folder(), file)
 }
 
+/// Where the whole collection is, if it is there.
+fn published_folder() -> PathBuf {
+    std::env::var_os("HOLDFAST_VECTORS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"), PathBuf::from)
+}
+
+/// A file of the collection; where that is absent, a word of it.
+pub(crate) fn published_file(test: &str, path: &str) -> Option<Vec<u8>> {
+    let found = std::fs::read(published_folder().join(path)).ok();
+    if found.is_none() {
+        skipped(test);
+    }
+    found
+}
+
 /// The whole collection; where it is absent, the committed cases, and a word of that.
 pub(crate) fn published(test: &str, file: &str) -> Vec<Case> {
-    let folder = std::env::var_os("HOLDFAST_VECTORS")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors"), PathBuf::from);
+    let folder = published_folder();
     if folder.is_dir() {
         return cases(&folder, file);
     }
@@ -81,7 +95,7 @@ pub(crate) fn published(test: &str, file: &str) -> Vec<Case> {
 
 #[allow(clippy::print_stdout, reason = "a test that skips something says so")]
 fn skipped(test: &str) {
-    println!("skipped: {test}: no vectors; only the committed ones");
+    println!("skipped: {test}: no vectors but the committed ones");
 }
 
 /// A committed file by its path.

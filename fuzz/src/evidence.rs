@@ -1,6 +1,6 @@
 //! Evidence, as it comes from a host that may be hostile.
 
-use holdfast_evidence::cmw::{Cmw, Collection, Indicator, Label, Record, Type, to_cbor, to_json};
+use holdfast_evidence::cmw::{Bundle, EvidenceKind, Part, to_cbor, to_json};
 use holdfast_evidence::fuzz;
 use holdfast_evidence::snp::Generation;
 use holdfast_sim::Seed;
@@ -64,35 +64,11 @@ fn quotes() -> Vec<Vec<u8>> {
 }
 
 fn envelopes() -> Vec<Vec<u8>> {
-    let record = |kind: &str, value: &[u8], indicator| {
-        let kind = Type::Media(kind.to_owned());
-        Cmw::Record(Record { kind, value: value.to_vec(), indicator: Some(indicator) })
-    };
-    let endorsements = Collection {
-        kind: Some("tag:example.invalid,2026:endorsements".to_owned()),
-        items: vec![
-            (
-                Label::Text("vek".to_owned()),
-                record("application/pkix-cert", &[1; 40], Indicator::ENDORSEMENTS),
-            ),
-            (
-                Label::Text("crl".to_owned()),
-                record("application/pkix-crl", &[2; 40], Indicator::ENDORSEMENTS),
-            ),
-        ],
-    };
-    let envelope = Cmw::Collection(Collection {
-        kind: None,
-        items: vec![
-            (
-                Label::Text("evidence".to_owned()),
-                record("application/octet-stream", &[3; 99], Indicator::EVIDENCE),
-            ),
-            (Label::Text("endorsements".to_owned()), Cmw::Collection(endorsements)),
-        ],
-    });
+    let endorsements = vec![(Part::Vek, vec![1; 40]), (Part::Crl, vec![2; 40]), (Part::TcbInfo, vec![3; 40])];
+    let bundle = Bundle { kind: EvidenceKind::SnpReport, evidence: vec![4; 99], endorsements };
+    let envelope = bundle.to_cmw();
     let json = to_json(&envelope).map(String::into_bytes);
-    [json, to_cbor(&envelope)].into_iter().collect::<Result<_, _>>().expect("an envelope has both forms")
+    [json, to_cbor(&envelope)].into_iter().collect::<Result<_, _>>().expect("a bundle has both forms")
 }
 
 fn anything() -> Vec<Vec<u8>> {

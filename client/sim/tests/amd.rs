@@ -68,9 +68,12 @@ fn the_same_seed_and_time_give_the_same_bytes() {
 #[test]
 fn each_fault_is_there() {
     let amd = Amd::new(Generation::Genoa, SEED);
-    let good = amd.issue(&claims(5, Key::Vcek), NOW, None);
-    for fault in Fault::ALL {
-        let bad = amd.issue(&claims(5, Key::Vcek), NOW, Some(fault));
+    let shapes = [(Key::Vcek, [2, 0, 1]), (Key::Vlek, [2, 1, 1])];
+    for (fault, (key, authority)) in
+        Fault::ALL.into_iter().flat_map(|fault| shapes.map(|shape| (fault, shape)))
+    {
+        let good = amd.issue(&claims(5, key), NOW, None);
+        let bad = amd.issue(&claims(5, key), NOW, Some(fault));
         let report = Report::parse(&bad.report);
         let accepted = sev(&bad).is_ok();
         match fault {
@@ -86,8 +89,8 @@ fn each_fault_is_there() {
             }
             Fault::Revoked => {
                 assert_eq!(revoked(&good.crl), Vec::<Vec<u8>>::new());
-                assert_eq!(revoked(&bad.crl), [vec![2, 0, 1]]);
-                assert_eq!(serial(&bad.intermediate), [2, 0, 1]);
+                assert_eq!(revoked(&bad.crl), [authority]);
+                assert_eq!(serial(&bad.intermediate), authority);
             }
             Fault::Debug => {
                 assert!(accepted);

@@ -3,6 +3,7 @@
 use dcap_qvl::QuoteCollateralV3;
 use dcap_qvl::tcb_info::TcbStatus;
 use dcap_qvl::verify::{QuoteVerifier, VerifiedReport};
+use holdfast_evidence::EvidenceError;
 use holdfast_evidence::quote::{Body, Quote};
 use holdfast_sim::intel::{Claims, Enclave, Evidence, Form, Intel, PckCa, Td};
 use holdfast_sim::{Fault, Seed};
@@ -108,6 +109,19 @@ fn each_fault_is_refused_by_its_reason() {
                 assert!(Quote::parse(&evidence.quote).is_err(), "{form:?} {fault:?}");
             }
         }
+    }
+}
+
+#[test]
+fn a_quote_that_is_cut_anywhere_is_cut_off() {
+    for form in FORMS {
+        let quote = Intel::new(PckCa::Processor, SEED).issue(&claims(form), NOW, None).quote;
+        for length in 0..quote.len() {
+            let cut = Quote::parse(&quote[..length]);
+            assert!(matches!(cut, Err(EvidenceError::Truncated { .. })), "{form:?} {length}: {cut:?}");
+        }
+        let longer = Quote::parse(&[quote, vec![0]].concat());
+        assert_eq!(longer, Err(EvidenceError::Trailing { what: "quote", extra: 1 }));
     }
 }
 

@@ -46,8 +46,11 @@ pub fn detection(bytes: &[u8]) {
 /// [`from_json`](crate::cmw::from_json) and [`from_cbor`](crate::cmw::from_cbor).
 #[cfg(feature = "cmw")]
 pub fn envelope(bytes: &[u8]) {
-    use crate::cmw::{from_cbor, from_json, to_cbor, to_json};
+    use crate::cmw::{Bundle, from_cbor, from_json, to_cbor, to_json};
     if let Ok(cmw) = from_cbor(bytes) {
+        if let Ok(bundle) = Bundle::from_cmw(cmw.clone()) {
+            assert_eq!(Bundle::from_cmw(bundle.to_cmw()), Ok(bundle));
+        }
         assert_eq!(to_cbor(&cmw).and_then(|bytes| from_cbor(&bytes)), Ok(cmw));
     }
     if let Ok(cmw) = from_json(bytes) {

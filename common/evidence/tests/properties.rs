@@ -86,3 +86,51 @@ proptest! {
         fuzz::detection(&bytes);
     }
 }
+
+#[cfg(feature = "cmw")]
+mod envelope {
+    use std::collections::BTreeMap;
+
+    use holdfast_evidence::cmw::{Cmw, Collection, Indicator, Label, Record, Type};
+    use holdfast_evidence::cmw::{from_cbor, from_json, to_cbor, to_json};
+
+    use super::*;
+
+    fn record() -> impl Strategy<Value = Cmw> {
+        let kind = prop_oneof![".*".prop_map(Type::Media), any::<u16>().prop_map(Type::ContentFormat)];
+        let indicator = proptest::option::of(any::<u32>().prop_map(Indicator));
+        (kind, vec(any::<u8>(), 0..50), indicator)
+            .prop_map(|(kind, value, indicator)| Cmw::Record(Record { kind, value, indicator }))
+    }
+
+    /// Wrappers whose labels are text, so that they have both forms.
+    fn cmw() -> impl Strategy<Value = Cmw> {
+        record().prop_recursive(4, 30, 5, |inner| {
+            let items = proptest::collection::btree_map("[a-z]{0,8}", inner, 1..5);
+            (proptest::option::of(".*"), items).prop_map(|(kind, items): (_, BTreeMap<String, Cmw>)| {
+                let items = items.into_iter().map(|(label, item)| (Label::Text(label), item)).collect();
+                Cmw::Collection(Collection { kind, items })
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn both_forms_keep_a_wrapper(cmw in cmw()) {
+            prop_assert_eq!(to_cbor(&cmw).and_then(|bytes| from_cbor(&bytes)), Ok(cmw.clone()));
+            prop_assert_eq!(to_json(&cmw).and_then(|text| from_json(text.as_bytes())), Ok(cmw));
+        }
+
+        #[test]
+        fn a_cut_wrapper_is_none(cmw in cmw(), part in 0.0..1.0_f64) {
+            let bytes = to_cbor(&cmw).expect("a wrapper");
+            let cut = (bytes.len() as f64 * part) as usize;
+            prop_assert!(from_cbor(&bytes[..cut]).is_err());
+        }
+
+        #[test]
+        fn no_bytes_make_the_envelope_panic(bytes in vec(any::<u8>(), 0..300)) {
+            fuzz::envelope(&bytes);
+        }
+    }
+}

@@ -59,7 +59,7 @@ impl Evidence {
     pub fn table(&self) -> Table {
         let (vek, intermediate) = match self.key {
             Key::Vcek => (Kind::Vcek, Kind::Ask),
-            // There is no GUID for an ASVK; hosts use the ASK's.
+            // There is no GUID for an ASVK, so it stands under the ASK's: what signs the endorsement key.
             Key::Vlek => (Kind::Vlek, Kind::Ask),
         };
         let entries = [(vek, &self.vek), (intermediate, &self.intermediate), (Kind::Ark, &self.root)];

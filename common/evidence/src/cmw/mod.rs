@@ -3,11 +3,13 @@
 //! Source: RFC 9999, "Remote ATtestation procedureS (RATS) Conceptual Message Wrapper (CMW)", section 3: records
 //! and collections, in JSON and CBOR. The forms as a CBOR tag are not read: a record says the same.
 
+mod bundle;
 mod convert;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub use bundle::{Bundle, EvidenceKind, Part};
 use convert::{Form, MAX_DEPTH, read, write};
 
 /// A wrapped message, or several with labels.

@@ -160,3 +160,40 @@ pub(crate) fn all(checks: impl IntoIterator<Item = Check>) -> Check {
     let text = texts.join(", ");
     Ok(if waived { Pass::Any(text) } else { Pass::Found(text) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims() -> Claims {
+        Claims { measurement: String::new(), report_data: String::new(), platform: String::new() }
+    }
+
+    fn with(steps: impl IntoIterator<Item = Step>) -> Ledger {
+        let mut ledger = Ledger::new(Tee::Snp, UnixTime(0));
+        for step in steps {
+            ledger.record(step, Ok(Pass::found("as it should be")));
+        }
+        ledger
+    }
+
+    #[test]
+    fn a_step_that_nobody_wrote_down_is_no_pass() {
+        let all = Tee::Snp.steps();
+        assert!(with(all.iter().copied()).finish(Some(claims())).is_ok());
+        for missing in all {
+            let ledger = with(all.iter().copied().filter(|step| step != missing));
+            let denied = ledger.finish(Some(claims())).expect_err("a step is missing");
+            assert_eq!((denied.step(), denied.record().outcome), (*missing, Outcome::NotReached));
+        }
+        assert!(with(all.iter().copied()).finish(None).is_err());
+    }
+
+    #[test]
+    fn a_failure_outweighs_a_pass_of_the_same_step() {
+        let mut ledger = with(Tee::Snp.steps().iter().copied());
+        ledger.record(Step::Debug, Err(Fault::new(Blame::Evidence, "on", "off", "turn it off")));
+        let denied = ledger.finish(Some(claims())).expect_err("a step failed");
+        assert_eq!(denied.to_string(), "denied at step debug: found on; expected off; turn it off");
+    }
+}

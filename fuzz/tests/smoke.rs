@@ -88,6 +88,16 @@ fn envelope() {
 }
 
 #[test]
+fn verify() {
+    run(&fuzz::VERIFY);
+}
+
+#[test]
+fn appraisal_policy() {
+    run(&fuzz::APPRAISAL_POLICY);
+}
+
+#[test]
 fn no_target_is_forgotten() {
     let here = include_str!("smoke.rs");
     for target in fuzz::TARGETS {

@@ -243,8 +243,8 @@ pub(crate) enum Collateral {
         #[arg(long, value_name = "FOLDER")]
         cache: Option<PathBuf>,
         /// Only what was fetched longer ago than this, as in 12h
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "0s")]
-        older: Duration,
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        older: Option<Duration>,
     },
 }
 

@@ -108,7 +108,7 @@ fn a_report_is_verified_with_what_the_vendor_says() {
     let files = ["verify", "report.bin", "--policy", "policy.toml", "--collateral", "certificates"];
     assert_eq!(place.holdfast(&files).status.code(), Some(0));
     assert_eq!(text(&place.holdfast(&["collateral", "prune", "--older", "1h"]).stdout), "0 removed\n");
-    assert_eq!(text(&place.holdfast(&["collateral", "prune", "--older", "0s"]).stdout), "3 removed\n");
+    assert_eq!(text(&place.holdfast(&["collateral", "prune"]).stdout), "3 removed\n");
     assert!(Path::new(&place.path("cache")).is_dir());
 }
 

@@ -51,8 +51,7 @@ pub(crate) fn collateral(command: &options::Collateral) -> Result<u8, Failure> {
             crate::print(&text)?;
         }
         options::Collateral::Prune { cache, older } => {
-            // What was fetched in this second is older than nothing.
-            let before = (clock().0 + 1).saturating_sub(older.as_secs());
+            let before = older.map_or(u64::MAX, |older| clock().0.saturating_sub(older.as_secs()));
             let removed = open(cache.as_deref())?.prune(before).map_err(|error| fetch::failure(&error))?;
             crate::print(&format!("{removed} removed\n"))?;
         }

@@ -215,11 +215,12 @@ mod tests {
 
     #[test]
     fn a_child_is_found_and_measured() {
-        let mut cat = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        assert!(descendants(std::process::id()).unwrap().contains(&cat.id()));
-        assert!(proportional(cat.id()).unwrap() > 0.01);
-        drop(cat.stdin.take());
-        assert!(cat.wait().unwrap().success());
+        // It has answered, so its memory is there.
+        let cat = Waiting::prompted(Command::new("cat")).unwrap();
+        let id = cat.child.id();
+        assert!(descendants(std::process::id()).unwrap().contains(&id));
+        assert!(proportional(id).unwrap() > 0.01);
+        cat.end().unwrap();
     }
 
     #[test]

@@ -99,9 +99,12 @@ impl Figures {
 impl Side {
     const fn name(self) -> &'static str {
         match self {
-            Self::Keep => "Keep",
+            Self::Keep => "Holdfast",
             Self::Native => "native host",
             Self::Wasmtime => "`wasmtime run`",
+            Self::Sev => "crate `sev`",
+            Self::DcapQvl => "crate `dcap-qvl`",
+            Self::Version => "`holdfast --version`",
         }
     }
 }
@@ -133,13 +136,13 @@ impl Report {
              Written by `cargo run --release -p holdfast-bench -- --write docs/benchmarks.md`. Backend `{}`, \
              Wasmtime {WASMTIME} on both sides.\n\n\
              Machine: {}.\n\n\
-             Keep and peer run in turn. The ratio is the Keep's figure divided by the peer's of the run next \
+             Holdfast and peer run in turn. The ratio is Holdfast's figure divided by the peer's of the run next \
              to it: the median of these ratios, with the least and the most. For a time or a size less is \
-             better, for GB/s more. The other figures are medians; they say something about this machine \
+             better, for GB/s and for a number a second more. The other figures are medians; they say something about this machine \
              only. The *native host* is a small program that runs the same compiled code with the same \
              settings of Wasmtime in a plain process, its files in memory (tmpfs) where the machine has \
              that.\n\n\
-             | what | ratio | Keep | peer | which peer | target |\n|---|---|---|---|---|---|\n",
+             | what | ratio | Holdfast | peer | which peer | target |\n|---|---|---|---|---|---|\n",
             self.backend,
             machine::describe(),
         );

@@ -14,12 +14,18 @@ use tempfile::TempDir;
 /// Who runs a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// `holdfast run`.
+    /// Holdfast: a Keep, or its verifier.
     Keep,
     /// This program's own native host.
     Native,
     /// `wasmtime run`.
     Wasmtime,
+    /// The crate `sev`, used plainly.
+    Sev,
+    /// The crate `dcap-qvl`, used plainly.
+    DcapQvl,
+    /// `holdfast --version`.
+    Version,
 }
 
 /// What the Keep is made of.
@@ -102,6 +108,11 @@ impl Tools {
         Ok(Self { holdfast, own, wasmtime, shared, backend, quick, compiled: tempfile::tempdir()? })
     }
 
+    /// The `holdfast` command.
+    pub(crate) fn holdfast(&self) -> &Path {
+        &self.holdfast
+    }
+
     /// A number of rounds for a case of which one round is `heavy`ier than a start.
     pub(crate) const fn rounds(&self, full: usize, quick: usize) -> usize {
         if self.quick { quick } else { full }
@@ -174,6 +185,7 @@ impl Tools {
                 command.args(["run", "--allow-precompiled"]).args(directory("::"));
                 command.args(&program.wasmtime);
             }
+            Side::Sev | Side::DcapQvl | Side::Version => bail!("{side:?} runs no programs"),
         }
         command.args(launch.arguments);
         Ok(command)

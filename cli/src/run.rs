@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use crate::failure::{self, Failure};
 use crate::options::{Backend, Run};
 use crate::prepare;
+use crate::progress::Delivery;
 use crate::summary::{self, Summary};
 
 /// Memory of a Keep in bytes, if nobody says. It is taken from the host only as it is used.
@@ -102,7 +103,8 @@ fn start(
         trees: &trees,
     };
     let channel = keep.channel.try_clone().map_err(|error| Failure::from(SessionError::from(error)))?;
-    match session::run(channel, &job, &stopper) {
+    let delivery = Delivery::default();
+    match session::run(channel, &job, &stopper, &|sent, total| delivery.show(sent, total)) {
         Ok(report) => {
             summary.milliseconds.deliver = Some(summary::ms(report.delivered));
             summary.milliseconds.run = Some(summary::ms(report.ran));

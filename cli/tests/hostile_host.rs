@@ -437,7 +437,7 @@ fn converse(channel: UnixStream, code: &[u8]) -> String {
     let job = Job { configuration, application, code: artefact.code, trees: &[] };
     let stopper = Stopper::new(|_| ());
     stopper.limit(CLIENT_LIMIT).expect("a thread");
-    match session::run(channel, &job, &stopper) {
+    match session::run(channel, &job, &stopper, &|_, _| ()) {
         Ok(report) => match report.exit {
             holdfast_protocol::Exit::Status(status) if status == STATUS => status.to_string(),
             holdfast_protocol::Exit::Status(status) => format!("status {status}"),

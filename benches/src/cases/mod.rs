@@ -5,6 +5,7 @@ mod files;
 mod memory;
 mod start;
 mod stream;
+mod verify;
 
 use std::io::{Write, stderr};
 
@@ -15,13 +16,14 @@ use crate::tools::Tools;
 
 type Case = fn(&Tools) -> Result<Vec<Row>>;
 
-const CASES: [(&str, Case); 6] = [
+const CASES: [(&str, Case); 7] = [
     ("start", start::measure),
     ("compute", compute::measure),
     ("memory", memory::measure),
     ("files", files::measure),
     ("stream", stream::measure),
     ("resident", memory::idle),
+    ("verify", verify::measure),
 ];
 
 /// Measures the cases whose name contains `only`. What fails is told on standard error.

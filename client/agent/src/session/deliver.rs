@@ -1,13 +1,18 @@
 use std::io::Read;
 
-use holdfast_protocol::{Hello, Ready, ToKeep, frame::MAX_PAYLOAD};
+use holdfast_protocol::{Entry, Hello, Ready, ToKeep, frame::MAX_PAYLOAD};
 use sha2::{Digest as _, Sha256};
 
 use super::{Job, SessionError, sender::Sender};
 use crate::pack::{PackError, Tree};
 
-/// Sends all that comes before `Start`. The answer is what the Keep must say that it has.
-pub(super) fn deliver(sender: &Sender, job: &Job<'_>) -> Result<Ready, SessionError> {
+/// Sends all that comes before `Start`. The answer is what the Keep must say that it has. `progress` hears
+/// how many of the directories' messages are sent, of how many.
+pub(super) fn deliver(
+    sender: &Sender,
+    job: &Job<'_>,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Ready, SessionError> {
     let mut configuration = Sha256::new();
     let mut files = Sha256::new();
     sender.send(&ToKeep::Hello(Hello::default()))?;
@@ -19,12 +24,19 @@ pub(super) fn deliver(sender: &Sender, job: &Job<'_>) -> Result<Ready, SessionEr
         sender.send(&ToKeep::Data(piece))?;
     }
     let mut buffer = vec![0; MAX_PAYLOAD];
+    let messages = |entry: &Entry| 1 + entry.length().div_ceil(MAX_PAYLOAD as u64);
+    let total = job.trees.iter().flat_map(|tree| &tree.entries).map(messages).sum();
+    let mut sent = 0;
     for tree in job.trees {
         for entry in &tree.entries {
             sender.send_hashed(&ToKeep::Entry(entry.clone()), |payload| files.update(payload))?;
             if entry.length() > 0 {
-                file(sender, tree, entry, &mut buffer, &mut files)?;
+                file(sender, tree, entry, &mut buffer, &mut files, &mut |piece| {
+                    progress(sent + piece, total)
+                })?;
             }
+            sent += messages(entry);
+            progress(sent, total);
         }
     }
     sender.send(&ToKeep::FilesEnd)?;
@@ -36,13 +48,14 @@ pub(super) fn deliver(sender: &Sender, job: &Job<'_>) -> Result<Ready, SessionEr
     })
 }
 
-/// Sends the bytes of one file: exactly as many as its entry says.
+/// Sends the bytes of one file: exactly as many as its entry says. `progress` hears how many pieces are sent.
 fn file(
     sender: &Sender,
     tree: &Tree,
-    entry: &holdfast_protocol::Entry,
+    entry: &Entry,
     buffer: &mut [u8],
     files: &mut Sha256,
+    progress: &mut dyn FnMut(u64),
 ) -> Result<(), SessionError> {
     let path = || tree.root.join(&entry.path);
     let mut open = tree.open(entry)?.take(entry.length());
@@ -55,6 +68,7 @@ fn file(
         let piece = buffer.get(..length).unwrap_or_default();
         sender.send_hashed(&ToKeep::Data(piece), |payload| files.update(payload))?;
         missing = missing.saturating_sub(length as u64);
+        progress((entry.length() - missing) / MAX_PAYLOAD as u64);
     }
     Ok(())
 }

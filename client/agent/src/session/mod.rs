@@ -54,14 +54,20 @@ pub struct Report {
 /// Runs the job in the Keep at the other end of `channel`, with this process's standard streams.
 ///
 /// The results in directories marked `out` are in place when this returns. A thread that waits for
-/// standard input may outlive the call; it does no more than wait.
+/// standard input may outlive the call; it does no more than wait. `progress` hears, while the directories
+/// are sent, how many of their messages are, and of how many.
 ///
 /// # Errors
 /// The session was stopped, or there is nobody at fault but who the error names. Nothing was written to
 /// any directory then.
-pub fn run(channel: UnixStream, job: &Job<'_>, stopper: &Stopper) -> Result<Report, SessionError> {
+pub fn run(
+    channel: UnixStream,
+    job: &Job<'_>,
+    stopper: &Stopper,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Report, SessionError> {
     stopper.watch(&channel)?;
-    let result = converse(channel, job, stopper);
+    let result = converse(channel, job, stopper, progress);
     // An early end looks like a fault of the channel to whoever was using it. Name the reason instead.
     match stopper.finish() {
         Some(stop) => Err(SessionError::Stopped(stop)),
@@ -69,13 +75,18 @@ pub fn run(channel: UnixStream, job: &Job<'_>, stopper: &Stopper) -> Result<Repo
     }
 }
 
-fn converse(channel: UnixStream, job: &Job<'_>, stopper: &Stopper) -> Result<Report, SessionError> {
+fn converse(
+    channel: UnixStream,
+    job: &Job<'_>,
+    stopper: &Stopper,
+    progress: &dyn Fn(u64, u64),
+) -> Result<Report, SessionError> {
     let begin = Instant::now();
     let reader = channel.try_clone()?;
     let sender = Arc::new(Sender::new(channel));
     let mut listener = Listener { channel: reader, decoder: Decoder::new() };
 
-    let delivered = deliver::deliver(&sender, job);
+    let delivered = deliver::deliver(&sender, job, progress);
     let expected = match delivered {
         Ok(expected) => expected,
         // A Keep that gives up says why before it closes the channel.

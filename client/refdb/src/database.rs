@@ -1,0 +1,107 @@
+//! The file.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::change::{find_value, json, parse};
+use crate::{Change, Checked, Entry, Error, Kind, ReferenceValue, Status, check, log, schema};
+
+/// How long to wait for another process's change.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// An open measurement database.
+#[derive(Debug)]
+pub struct Database(Connection);
+
+impl Database {
+    /// Makes the file, or opens it if it is there already.
+    ///
+    /// # Errors
+    /// [`Error::NotOurs`] where the file is something else; [`Error::Sqlite`] where it cannot be made.
+    pub fn init(path: &Path) -> Result<Self, Error> {
+        Self::connect(path, true)
+    }
+
+    /// Opens a file that exists.
+    ///
+    /// # Errors
+    /// [`Error::NotOurs`], [`Error::TooNew`], [`Error::Damaged`], [`Error::Sqlite`].
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::connect(path, false)
+    }
+
+    fn connect(path: &Path, create: bool) -> Result<Self, Error> {
+        let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(BUSY)?;
+        // A rollback journal, not WAL: writes are rare, the database is then truly one file between them, and
+        // it works where shared memory does not. EXTRA = FULL and the directory synced when the journal goes:
+        // a commit that returned is on the disk.
+        connection.pragma_update(None, "synchronous", "EXTRA")?;
+        connection.pragma_update(None, "trusted_schema", false)?;
+        schema::migrate(&mut connection, create)?;
+        Ok(Self(connection))
+    }
+
+    /// Makes a change and its log entry, both or neither. On the disk when this returns.
+    ///
+    /// # Errors
+    /// Those of the change, with nothing changed; [`Error::Sqlite`].
+    pub fn change(&mut self, change: &Change, now: i64) -> Result<Entry, Error> {
+        // Immediate: the predecessor's hash is read under the write lock.
+        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        change.apply(&transaction)?;
+        let entry = log::append(&transaction, now, &json(change)?)?;
+        transaction.commit()?;
+        Ok(entry)
+    }
+
+    /// The value of that name, whatever its status.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Sqlite`].
+    pub fn value(&self, kind: Kind, value: &[u8]) -> Result<Option<ReferenceValue>, Error> {
+        find_value(&self.0, kind, value)
+    }
+
+    /// All values, whatever their status.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Sqlite`].
+    pub fn values(&self) -> Result<Vec<ReferenceValue>, Error> {
+        let mut statement = self.0.prepare("SELECT body FROM reference_value ORDER BY kind, value")?;
+        let bodies = statement.query_map([], |row| row.get::<_, String>(0))?;
+        bodies.map(|body| parse("reference_value", &body?)).collect()
+    }
+
+    /// The values that evidence may be compared with at `now`: trusted and within their validity.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`], [`Error::Sqlite`].
+    pub fn usable(&self, now: i64) -> Result<Vec<ReferenceValue>, Error> {
+        let mut values = self.values()?;
+        values.retain(|value| value.status == Status::Trusted && value.validity.contains(now));
+        Ok(values)
+    }
+
+    /// The log, oldest entry first.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`].
+    pub fn log(&self) -> Result<Vec<Entry>, Error> {
+        log::entries(&self.0)
+    }
+
+    /// Proves that the file is sound, the chain unbroken and the tables what the log says.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] with the first [`crate::Damage`] found; [`Error::Sqlite`].
+    pub fn check(&mut self) -> Result<Checked, Error> {
+        // One snapshot, so that another process's change between two reads is no damage.
+        let transaction = self.0.transaction()?;
+        check::check(&transaction)
+    }
+}

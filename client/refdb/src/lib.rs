@@ -1,0 +1,21 @@
+//! The measurement database: what a verifier may compare evidence with, and who vouched for it.
+//!
+//! One SQLite file. Every change is a [`Change`], written to a hash-chained log and applied to the tables in
+//! one transaction; the tables are a view of the log, and [`Database::check`] proves it by replaying.
+//! Time is always a parameter: seconds since 1970-01-01T00:00:00Z.
+#![forbid(unsafe_code)]
+
+mod change;
+mod check;
+mod database;
+mod error;
+mod log;
+mod schema;
+mod value;
+
+pub use change::Change;
+pub use check::Checked;
+pub use database::Database;
+pub use error::{Damage, Error};
+pub use log::{Digest, Entry};
+pub use value::{Kind, Platform, ReferenceValue, Status, Tee, TrustAnchor, Validity};

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Kind, Platform, ReferenceValue, Status, Tee, TrustAnchor};
+use crate::{DatabaseError, Kind, Platform, ReferenceValue, Status, Tee, TrustAnchor};
 
 /// One change, as the log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub enum Change {
 
 impl Change {
     /// Does it. Deterministic: the log's replay must give the same tables.
-    pub(crate) fn apply(&self, db: &Connection) -> Result<(), Error> {
+    pub(crate) fn apply(&self, db: &Connection) -> Result<(), DatabaseError> {
         match self {
             Self::PutValue(value) => {
                 value.validate()?;
@@ -44,7 +44,7 @@ impl Change {
             }
             Self::SetStatus { kind, value, status } => {
                 let mut found = find_value(db, *kind, value)?
-                    .ok_or_else(|| Error::Unknown { what: "reference value", name: hex(value) })?;
+                    .ok_or_else(|| DatabaseError::Unknown { what: "reference value", name: hex(value) })?;
                 refuse_revoked(&found)?;
                 found.status = *status;
                 put_value(db, &found)
@@ -55,7 +55,7 @@ impl Change {
             }
             Self::RemoveAnchor { kid } => {
                 match db.execute("DELETE FROM trust_anchor WHERE kid = ?1", [kid])? {
-                    0 => Err(Error::Unknown { what: "trust anchor", name: hex(kid) }),
+                    0 => Err(DatabaseError::Unknown { what: "trust anchor", name: hex(kid) }),
                     _ => Ok(()),
                 }
             }
@@ -72,7 +72,11 @@ impl Change {
 }
 
 /// The value of that name, if the database has it.
-pub(crate) fn find_value(db: &Connection, kind: Kind, value: &[u8]) -> Result<Option<ReferenceValue>, Error> {
+pub(crate) fn find_value(
+    db: &Connection,
+    kind: Kind,
+    value: &[u8],
+) -> Result<Option<ReferenceValue>, DatabaseError> {
     let body: Option<String> = db
         .query_row(
             "SELECT body FROM reference_value WHERE kind = ?1 AND value = ?2",
@@ -84,17 +88,17 @@ pub(crate) fn find_value(db: &Connection, kind: Kind, value: &[u8]) -> Result<Op
 }
 
 /// A table's body, read back.
-pub(crate) fn parse<T: for<'a> Deserialize<'a>>(table: &'static str, body: &str) -> Result<T, Error> {
+pub(crate) fn parse<T: for<'a> Deserialize<'a>>(table: &'static str, body: &str) -> Result<T, DatabaseError> {
     serde_json::from_str(body).map_err(|_| crate::Damage::Table(table).into())
 }
 
 /// The text that is stored and hashed: field order is declaration order, so equal values give equal text.
-pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, Error> {
+pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, DatabaseError> {
     serde_json::to_string(value)
-        .map_err(|error| Error::Sqlite(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))
+        .map_err(|error| DatabaseError::Sqlite(rusqlite::Error::ToSqlConversionFailure(Box::new(error))))
 }
 
-fn put_value(db: &Connection, value: &ReferenceValue) -> Result<(), Error> {
+fn put_value(db: &Connection, value: &ReferenceValue) -> Result<(), DatabaseError> {
     db.execute(
         "REPLACE INTO reference_value VALUES (?1, ?2, ?3)",
         params![json(&value.kind)?, value.value, json(value)?],
@@ -102,9 +106,9 @@ fn put_value(db: &Connection, value: &ReferenceValue) -> Result<(), Error> {
     Ok(())
 }
 
-fn refuse_revoked(value: &ReferenceValue) -> Result<(), Error> {
+fn refuse_revoked(value: &ReferenceValue) -> Result<(), DatabaseError> {
     match value.status {
-        Status::Revoked => Err(Error::Revoked(hex(&value.value))),
+        Status::Revoked => Err(DatabaseError::Revoked(hex(&value.value))),
         Status::Trusted | Status::Deprecated => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
-use crate::{Change, Damage, Digest, Entry, Error, log, schema};
+use crate::{Change, Damage, DatabaseError, Digest, Entry, log, schema};
 
 /// What a sound database's check found. Keep `head` elsewhere to notice a log that was replaced or cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Checked {
 }
 
 /// SQLite's own check, the hash chain, and a replay of the log.
-pub(crate) fn check(db: &Connection) -> Result<Checked, Error> {
+pub(crate) fn check(db: &Connection) -> Result<Checked, DatabaseError> {
     let verdict: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
         return Err(Damage::Integrity(verdict).into());
@@ -44,7 +44,7 @@ pub(crate) fn check(db: &Connection) -> Result<Checked, Error> {
 }
 
 /// A table's rows in the order of its key.
-fn rows(db: &Connection, table: &'static str) -> Result<Vec<Vec<Value>>, Error> {
+fn rows(db: &Connection, table: &'static str) -> Result<Vec<Vec<Value>>, DatabaseError> {
     let mut statement = db.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2"))?;
     let columns = statement.column_count();
     let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect())?;

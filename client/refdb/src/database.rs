@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::change::{find_value, json, parse};
-use crate::{Change, Checked, Entry, Error, Kind, ReferenceValue, Status, check, log, schema};
+use crate::{Change, Checked, DatabaseError, Entry, Kind, ReferenceValue, Status, check, log, schema};
 
 /// How long to wait for another process's change.
 const BUSY: Duration = Duration::from_secs(10);
@@ -19,20 +19,20 @@ impl Database {
     /// Makes the file, or opens it if it is there already.
     ///
     /// # Errors
-    /// [`Error::NotOurs`] where the file is something else; [`Error::Sqlite`] where it cannot be made.
-    pub fn init(path: &Path) -> Result<Self, Error> {
+    /// [`DatabaseError::NotOurs`] where the file is something else; [`DatabaseError::Sqlite`] where it cannot be made.
+    pub fn init(path: &Path) -> Result<Self, DatabaseError> {
         Self::connect(path, true)
     }
 
     /// Opens a file that exists.
     ///
     /// # Errors
-    /// [`Error::NotOurs`], [`Error::TooNew`], [`Error::Damaged`], [`Error::Sqlite`].
-    pub fn open(path: &Path) -> Result<Self, Error> {
+    /// [`DatabaseError::NotOurs`], [`DatabaseError::TooNew`], [`DatabaseError::Damaged`], [`DatabaseError::Sqlite`].
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
         Self::connect(path, false)
     }
 
-    fn connect(path: &Path, create: bool) -> Result<Self, Error> {
+    fn connect(path: &Path, create: bool) -> Result<Self, DatabaseError> {
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
         let mut connection = Connection::open_with_flags(path, flags)?;
@@ -49,8 +49,8 @@ impl Database {
     /// Makes a change and its log entry, both or neither. On the disk when this returns.
     ///
     /// # Errors
-    /// Those of the change, with nothing changed; [`Error::Sqlite`].
-    pub fn change(&mut self, change: &Change, now: i64) -> Result<Entry, Error> {
+    /// Those of the change, with nothing changed; [`DatabaseError::Sqlite`].
+    pub fn change(&mut self, change: &Change, now: i64) -> Result<Entry, DatabaseError> {
         // Immediate: the predecessor's hash is read under the write lock.
         let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
         change.apply(&transaction)?;
@@ -62,16 +62,16 @@ impl Database {
     /// The value of that name, whatever its status.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Sqlite`].
-    pub fn value(&self, kind: Kind, value: &[u8]) -> Result<Option<ReferenceValue>, Error> {
+    /// [`DatabaseError::Damaged`], [`DatabaseError::Sqlite`].
+    pub fn value(&self, kind: Kind, value: &[u8]) -> Result<Option<ReferenceValue>, DatabaseError> {
         find_value(&self.0, kind, value)
     }
 
     /// All values, whatever their status.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Sqlite`].
-    pub fn values(&self) -> Result<Vec<ReferenceValue>, Error> {
+    /// [`DatabaseError::Damaged`], [`DatabaseError::Sqlite`].
+    pub fn values(&self) -> Result<Vec<ReferenceValue>, DatabaseError> {
         let mut statement = self.0.prepare("SELECT body FROM reference_value ORDER BY kind, value")?;
         let bodies = statement.query_map([], |row| row.get::<_, String>(0))?;
         bodies.map(|body| parse("reference_value", &body?)).collect()
@@ -80,8 +80,8 @@ impl Database {
     /// The values that evidence may be compared with at `now`: trusted and within their validity.
     ///
     /// # Errors
-    /// [`Error::Damaged`], [`Error::Sqlite`].
-    pub fn usable(&self, now: i64) -> Result<Vec<ReferenceValue>, Error> {
+    /// [`DatabaseError::Damaged`], [`DatabaseError::Sqlite`].
+    pub fn usable(&self, now: i64) -> Result<Vec<ReferenceValue>, DatabaseError> {
         let mut values = self.values()?;
         values.retain(|value| value.status == Status::Trusted && value.validity.contains(now));
         Ok(values)
@@ -90,16 +90,16 @@ impl Database {
     /// The log, oldest entry first.
     ///
     /// # Errors
-    /// [`Error::Sqlite`].
-    pub fn log(&self) -> Result<Vec<Entry>, Error> {
+    /// [`DatabaseError::Sqlite`].
+    pub fn log(&self) -> Result<Vec<Entry>, DatabaseError> {
         log::entries(&self.0)
     }
 
     /// Proves that the file is sound, the chain unbroken and the tables what the log says.
     ///
     /// # Errors
-    /// [`Error::Damaged`] with the first [`crate::Damage`] found; [`Error::Sqlite`].
-    pub fn check(&mut self) -> Result<Checked, Error> {
+    /// [`DatabaseError::Damaged`] with the first [`crate::Damage`] found; [`DatabaseError::Sqlite`].
+    pub fn check(&mut self) -> Result<Checked, DatabaseError> {
         // One snapshot, so that another process's change between two reads is no damage.
         let transaction = self.0.transaction()?;
         check::check(&transaction)

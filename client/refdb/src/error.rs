@@ -2,7 +2,7 @@
 
 /// A database could not be opened, read or changed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum DatabaseError {
     /// The file belongs to another program, or is no database.
     #[error(
         "this is not a Holdfast measurement database; name another file, or make one with `holdfast db init`"
@@ -74,7 +74,7 @@ pub enum Damage {
     Table(&'static str),
 }
 
-impl From<rusqlite::Error> for Error {
+impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::NotADatabase) => Self::NotOurs,

@@ -16,6 +16,6 @@ mod value;
 pub use change::Change;
 pub use check::Checked;
 pub use database::Database;
-pub use error::{Damage, Error};
+pub use error::{Damage, DatabaseError};
 pub use log::{Digest, Entry};
 pub use value::{Kind, Platform, ReferenceValue, Status, Tee, TrustAnchor, Validity};

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
-use crate::Error;
+use crate::DatabaseError;
 
 /// SHA-256 (FIPS 180-4).
 pub type Digest = [u8; 32];
@@ -37,7 +37,7 @@ impl Entry {
 }
 
 /// Appends a change. The caller holds the write lock.
-pub(crate) fn append(db: &Connection, time: i64, change: &str) -> Result<Entry, Error> {
+pub(crate) fn append(db: &Connection, time: i64, change: &str) -> Result<Entry, DatabaseError> {
     let last: Option<(i64, Digest)> = db
         .query_row("SELECT sequence, hash FROM log ORDER BY sequence DESC LIMIT 1", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
@@ -51,7 +51,7 @@ pub(crate) fn append(db: &Connection, time: i64, change: &str) -> Result<Entry, 
 }
 
 /// All entries, oldest first.
-pub(crate) fn entries(db: &Connection) -> Result<Vec<Entry>, Error> {
+pub(crate) fn entries(db: &Connection) -> Result<Vec<Entry>, DatabaseError> {
     let mut statement = db.prepare("SELECT sequence, time, change, hash FROM log ORDER BY sequence")?;
     let rows = statement.query_map([], |row| {
         Ok(Entry { sequence: row.get(0)?, time: row.get(1)?, change: row.get(2)?, hash: row.get(3)? })

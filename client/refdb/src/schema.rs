@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use crate::Error;
+use crate::DatabaseError;
 
 /// "Hfdb".
 const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Hfdb");
@@ -23,7 +23,7 @@ CREATE TRIGGER log_no_replace BEFORE INSERT ON log WHEN EXISTS (SELECT 1 FROM lo
 "];
 
 /// Brings the file to the newest schema. `create` allows an empty file to become ours.
-pub(crate) fn migrate(connection: &mut Connection, create: bool) -> Result<(), Error> {
+pub(crate) fn migrate(connection: &mut Connection, create: bool) -> Result<(), DatabaseError> {
     // Immediate: two processes that open an old file migrate it one after the other.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let application: u32 = transaction.query_row("PRAGMA application_id", [], |row| row.get(0))?;
@@ -31,12 +31,15 @@ pub(crate) fn migrate(connection: &mut Connection, create: bool) -> Result<(), E
     let objects: u32 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let empty = application == 0 && version == 0 && objects == 0;
     if application != APPLICATION_ID && !(create && empty) {
-        return Err(Error::NotOurs);
+        return Err(DatabaseError::NotOurs);
     }
     let known = MIGRATIONS.len();
     let found = usize::try_from(version).unwrap_or(usize::MAX);
     let Some(missing) = MIGRATIONS.get(found..) else {
-        return Err(Error::TooNew { found: version, known: u32::try_from(known).unwrap_or(u32::MAX) });
+        return Err(DatabaseError::TooNew {
+            found: version,
+            known: u32::try_from(known).unwrap_or(u32::MAX),
+        });
     };
     for migration in missing {
         transaction.execute_batch(migration)?;

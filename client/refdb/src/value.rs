@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::DatabaseError;
 
 /// The technology a value belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,14 +103,14 @@ pub struct ReferenceValue {
 
 impl ReferenceValue {
     /// Refuses a value that cannot be meant.
-    pub(crate) fn validate(&self) -> Result<(), Error> {
+    pub(crate) fn validate(&self) -> Result<(), DatabaseError> {
         let (expected, found) = (self.kind.length(), self.value.len());
         if found != expected {
-            return Err(Error::Length { expected, found });
+            return Err(DatabaseError::Length { expected, found });
         }
         let Validity { not_before, not_after } = self.validity;
         if not_after < not_before {
-            return Err(Error::Validity { not_before, not_after });
+            return Err(DatabaseError::Validity { not_before, not_after });
         }
         Ok(())
     }

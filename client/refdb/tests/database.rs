@@ -1,6 +1,6 @@
 //! The database, by its public face and, to damage it, by SQLite directly.
 
-use holdfast_refdb::{Change, Damage, Database, Error, Kind, ReferenceValue, Status, Validity};
+use holdfast_refdb::{Change, Damage, Database, DatabaseError, Kind, ReferenceValue, Status, Validity};
 
 fn value(byte: u8) -> ReferenceValue {
     ReferenceValue {
@@ -29,9 +29,9 @@ fn a_value_is_used_while_trusted_and_valid() {
     db.change(&status(1, Status::Revoked), 6).unwrap();
     assert!(db.usable(15).unwrap().is_empty());
     // A revocation is final, by either way, and a refused change leaves no entry.
-    assert!(matches!(db.change(&status(1, Status::Trusted), 7), Err(Error::Revoked(_))));
-    assert!(matches!(db.change(&Change::PutValue(value(1)), 7), Err(Error::Revoked(_))));
-    assert!(matches!(db.change(&status(2, Status::Trusted), 7), Err(Error::Unknown { .. })));
+    assert!(matches!(db.change(&status(1, Status::Trusted), 7), Err(DatabaseError::Revoked(_))));
+    assert!(matches!(db.change(&Change::PutValue(value(1)), 7), Err(DatabaseError::Revoked(_))));
+    assert!(matches!(db.change(&status(2, Status::Trusted), 7), Err(DatabaseError::Unknown { .. })));
     assert_eq!(db.check().unwrap().entries, 2);
 }
 
@@ -40,10 +40,10 @@ fn a_file_of_others_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
     std::fs::write(&path, [b'x'; 4096]).unwrap();
-    assert!(matches!(Database::init(&path), Err(Error::NotOurs)));
+    assert!(matches!(Database::init(&path), Err(DatabaseError::NotOurs)));
     std::fs::remove_file(&path).unwrap();
     rusqlite::Connection::open(&path).unwrap().execute_batch("CREATE TABLE other (x)").unwrap();
-    assert!(matches!(Database::init(&path), Err(Error::NotOurs)));
+    assert!(matches!(Database::init(&path), Err(DatabaseError::NotOurs)));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn each_alteration_is_named() {
         }
         rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
         match db.check() {
-            Err(Error::Damaged(found)) => assert_eq!(found, expected, "{sql}"),
+            Err(DatabaseError::Damaged(found)) => assert_eq!(found, expected, "{sql}"),
             other => panic!("{sql}: {other:?}"),
         }
     }

@@ -327,7 +327,8 @@ fn summary_of_failure(backend: Backend) -> Result<()> {
     let message = summary["message"].as_str().unwrap_or_default();
     ensure!(ended.err().starts_with(&format!("holdfast: {message}\n")), "{}", ended.err());
 
-    let late = place.complete(place.run(backend, &["--json", "--timeout", "1ms", HELLO])?, b"")?;
+    place.write("endless.wat", "(module (func (export \"_start\") (loop (br 0))))")?;
+    let late = place.complete(place.run(backend, &["--json", "--timeout", "1ms", "endless.wat"])?, b"")?;
     ensure!(json(&late)?["ended_by"] == "timeout", "{}", late.err());
     Ok(())
 }

@@ -48,11 +48,11 @@ int main(void) {
     TRY(__wasi_poll_oneoff(two, events, 2, &count));
     show(events, count);
 
-    // A file is always ready, and so is standard output.
+    // A file is always ready, and so is standard output. Which of them is found first is up to the runtime.
     TRY(make_file("a", &fd));
     __wasi_subscription_t file[] = {ready(6, __WASI_EVENTTYPE_FD_READ, fd), ready(7, __WASI_EVENTTYPE_FD_WRITE, fd)};
     TRY(__wasi_poll_oneoff(file, events, 2, &count));
-    show(events, count);
+    SAY("ready: %d", count >= 1 && (events[0].userdata == 6 || events[0].userdata == 7) && events[0].error == 0);
     __wasi_subscription_t output[] = {ready(8, __WASI_EVENTTYPE_FD_WRITE, 1), ready(9, __WASI_EVENTTYPE_FD_WRITE, 2)};
     TRY(__wasi_poll_oneoff(output, events, 2, &count));
     SAY("ready: %d", count >= 1);

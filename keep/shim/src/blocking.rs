@@ -54,7 +54,7 @@ pub fn write(description: &Description, data: &[u8]) -> Result<usize, Errno> {
     write_with(description, data, |rest| description.object().write(rest))
 }
 
-/// [`write`] with another way of writing.
+/// [`write()`] with another way of writing.
 ///
 /// # Errors
 /// Those of `attempt`, if nothing was written.

@@ -2,7 +2,7 @@
 //!
 //! Only the host knows when it is ready, so the channel is *assumed* ready for reading (writing) until a
 //! read (write) moves less than was asked for. From then on each thread that waits for it asks the host
-//! when it parks ([`Object::interest`]), and the first that gets an answer tells all ([`report`]). A thread
+//! when it parks ([`Object::interest`]), and the first that gets an answer tells all (`report`). A thread
 //! that is parked already when the assumption falls is woken, to ask then.
 //!
 //! "Less than was asked for", and not just `EAGAIN`, because users of edge-triggered epoll take a short

@@ -2,7 +2,7 @@
 //!
 //! A big block is fresh from [`sys::map_anonymous`], so it is zero without being touched, and goes back
 //! as soon as it is freed. The word before a block tells the two apart: dlmalloc keeps a block's size and
-//! flags there, and the flag [`IN_USE`] is set in every block that it hands out; a big block has the length
+//! flags there, and the flag `IN_USE` is set in every block that it hands out; a big block has the length
 //! of its mapping there, a multiple of the page size.
 
 use core::cmp::min;

@@ -1,0 +1,71 @@
+//! Measurements of a launch plan: the plan's steps, as the vendor's operations.
+//!
+//! A plan says which pages lie where with which content, and with which registers each vCPU starts. A TEE
+//! needs more than that for some platforms; what the plan does not say comes with a profile, and what neither
+//! says is a [`PlanError`]: nothing is made up, because a value that no TEE ever reports is worse than none.
+
+mod sgx;
+mod snp;
+mod tdx;
+
+pub use sgx::{SgxProfile, sgx_mrenclave};
+pub use snp::{SnpProfile, snp_digest};
+pub use tdx::tdx_mrtd;
+
+use holdfast_launch::Platform;
+
+use crate::sgx::MrenclaveError;
+
+/// Why a plan cannot be measured for a TEE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The plan is for the other kind of platform.
+    #[error("{tee} needs a plan for a {needed:?}; this one is not")]
+    Platform {
+        /// "SNP", "TDX" or "SGX".
+        tee: &'static str,
+        /// What it needs.
+        needed: Platform,
+    },
+    /// The plan has another number of vCPUs than the shape.
+    #[error("the plan has {plan} vCPUs and the shape {shape}; make the plan from this shape")]
+    Shape {
+        /// In the plan.
+        plan: usize,
+        /// In the shape.
+        shape: u32,
+    },
+    /// Neither plan nor profile says something that the TEE cannot do without.
+    #[error("for {tee} the launch plan lacks {what}; this release cannot launch, and so not measure, that")]
+    Lacks {
+        /// "SNP", "TDX" or "SGX".
+        tee: &'static str,
+        /// What.
+        what: &'static str,
+    },
+    /// A page of the profile lies in a region of the plan, or is no page.
+    #[error("the {what} page at {address:#x} is not page aligned, or overlaps the plan")]
+    Overlap {
+        /// Which page.
+        what: &'static str,
+        /// Where.
+        address: u64,
+    },
+    /// The enclave's range.
+    #[error("the plan does not fit an enclave: {0}")]
+    Range(&'static str),
+    /// The enclave's layout.
+    #[error(transparent)]
+    Enclave(#[from] MrenclaveError),
+}
+
+/// A region's content with the zeros that fill it, page by page.
+fn pages(region: &holdfast_launch::Region) -> impl Iterator<Item = (u64, [u8; crate::PAGE])> {
+    let addresses = (region.address..region.address.saturating_add(region.length)).step_by(crate::PAGE);
+    let content = region.content.chunks(crate::PAGE).chain(core::iter::repeat(&[][..]));
+    addresses.zip(content).map(|(address, bytes)| {
+        let mut page = [0; crate::PAGE];
+        page[..bytes.len()].copy_from_slice(bytes);
+        (address, page)
+    })
+}

@@ -7,7 +7,7 @@ use crate::{DatabaseError, Kind, Platform, ReferenceValue, Status, Tee, TrustAnc
 
 /// One change, as the log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "kebab-case")]
+#[serde(tag = "change", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Change {
     /// Adds a value, or replaces one that is not revoked.
     PutValue(ReferenceValue),

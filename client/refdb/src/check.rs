@@ -9,7 +9,7 @@ use crate::{Change, Damage, DatabaseError, Digest, Entry, log, schema};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
     /// Entries in the log.
-    pub entries: usize,
+    pub entries: i64,
     /// The last entry's hash; zeros for an empty log.
     pub head: Digest,
 }
@@ -22,9 +22,10 @@ pub(crate) fn check(db: &Connection) -> Result<Checked, DatabaseError> {
     }
     let mut replay = Connection::open_in_memory()?;
     schema::migrate(&mut replay, true)?;
-    let entries = log::entries(db)?;
     let mut head = [0; 32];
-    for (entry, expected) in entries.iter().zip(1..) {
+    let mut entries = 0;
+    log::visit(db, i64::MIN, i64::MAX, |entry| {
+        let expected = entries + 1;
         if entry.sequence != expected {
             return Err(Damage::Gap { expected }.into());
         }
@@ -34,13 +35,15 @@ pub(crate) fn check(db: &Connection) -> Result<Checked, DatabaseError> {
         let change: Change = serde_json::from_str(&entry.change).map_err(|_| Damage::Entry(expected))?;
         change.apply(&replay).map_err(|_| Damage::Entry(expected))?;
         head = entry.hash;
-    }
+        entries = expected;
+        Ok(())
+    })?;
     for table in ["reference_value", "trust_anchor", "platform"] {
         if rows(db, table)? != rows(&replay, table)? {
             return Err(Damage::Table(table).into());
         }
     }
-    Ok(Checked { entries: entries.len(), head })
+    Ok(Checked { entries, head })
 }
 
 /// A table's rows in the order of its key.

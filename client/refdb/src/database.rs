@@ -8,8 +8,17 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::change::{find_value, json, parse};
 use crate::{Change, Checked, DatabaseError, Entry, Kind, ReferenceValue, Status, check, log, schema};
 
-/// How long to wait for another process's change.
-const BUSY: Duration = Duration::from_secs(10);
+/// How often to ask again while another process changes the file.
+const POLL: Duration = Duration::from_millis(2);
+/// How many times to ask: 10 seconds.
+const POLLS: i32 = 5000;
+
+/// Waits for another process. SQLite's own handler backs off to 100 ms; its lock has no queue, so a process
+/// that asks seldom loses to one that writes without rest until its time is over.
+fn wait(polls: i32) -> bool {
+    std::thread::sleep(POLL);
+    polls < POLLS
+}
 
 /// An open measurement database.
 #[derive(Debug)]
@@ -36,7 +45,7 @@ impl Database {
         let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
         let mut connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY)?;
+        connection.busy_handler(Some(wait))?;
         // A rollback journal, not WAL: writes are rare, the database is then truly one file between them, and
         // it works where shared memory does not. EXTRA = FULL and the directory synced when the journal goes:
         // a commit that returned is on the disk.
@@ -87,12 +96,17 @@ impl Database {
         Ok(values)
     }
 
-    /// The log, oldest entry first.
+    /// At most `limit` entries of the log after sequence number `after` (0 for the first), oldest first.
     ///
     /// # Errors
     /// [`DatabaseError::Sqlite`].
-    pub fn log(&self) -> Result<Vec<Entry>, DatabaseError> {
-        log::entries(&self.0)
+    pub fn log(&self, after: i64, limit: u32) -> Result<Vec<Entry>, DatabaseError> {
+        let mut entries = Vec::new();
+        log::visit(&self.0, after, limit.into(), |entry| {
+            entries.push(entry);
+            Ok(())
+        })?;
+        Ok(entries)
     }
 
     /// Proves that the file is sound, the chain unbroken and the tables what the log says.

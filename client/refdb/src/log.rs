@@ -50,11 +50,18 @@ pub(crate) fn append(db: &Connection, time: i64, change: &str) -> Result<Entry, 
     Ok(Entry { sequence, time, change: change.to_owned(), hash })
 }
 
-/// All entries, oldest first.
-pub(crate) fn entries(db: &Connection) -> Result<Vec<Entry>, DatabaseError> {
-    let mut statement = db.prepare("SELECT sequence, time, change, hash FROM log ORDER BY sequence")?;
-    let rows = statement.query_map([], |row| {
+/// Hands at most `limit` entries after sequence number `after` to `visit`, oldest first, one in memory at a time.
+pub(crate) fn visit(
+    db: &Connection,
+    after: i64,
+    limit: i64,
+    mut visit: impl FnMut(Entry) -> Result<(), DatabaseError>,
+) -> Result<(), DatabaseError> {
+    let mut statement = db.prepare(
+        "SELECT sequence, time, change, hash FROM log WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+    )?;
+    let rows = statement.query_map([after, limit], |row| {
         Ok(Entry { sequence: row.get(0)?, time: row.get(1)?, change: row.get(2)?, hash: row.get(3)? })
     })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    rows.into_iter().try_for_each(|entry| visit(entry?))
 }

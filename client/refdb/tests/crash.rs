@@ -73,7 +73,7 @@ fn a_kill_loses_no_acknowledged_change() {
 
 #[test]
 fn two_processes_write() {
-    const EACH: u32 = 300;
+    const EACH: u32 = 100;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("db");
     drop(Database::init(&path).unwrap());

@@ -79,3 +79,21 @@ fn the_log_is_append_only() {
         assert!(raw.execute_batch(sql).unwrap_err().to_string().contains("append-only"), "{sql}");
     }
 }
+
+#[test]
+fn the_log_is_read_in_pages() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut db = Database::init(&folder.path().join("db")).unwrap();
+    let entries = [1, 2, 3].map(|byte| db.change(&Change::PutValue(value(byte)), 5).unwrap());
+    assert_eq!(db.log(0, 2).unwrap(), entries[..2]);
+    assert_eq!(db.log(2, 2).unwrap(), entries[2..]);
+    assert!(db.log(3, 2).unwrap().is_empty());
+}
+
+#[test]
+fn an_unknown_field_of_a_change_is_refused() {
+    let known = r#"{"change":"remove-anchor","kid":[1]}"#;
+    assert_eq!(serde_json::from_str::<Change>(known).unwrap(), Change::RemoveAnchor { kid: vec![1] });
+    let unknown = r#"{"change":"remove-anchor","kid":[1],"until":9}"#;
+    assert!(serde_json::from_str::<Change>(unknown).unwrap_err().to_string().contains("until"));
+}

@@ -2,9 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod collateral;
 mod compile;
 mod config;
+mod evidence;
 mod failure;
+mod input;
+mod measure;
 mod options;
 mod platform;
 mod prepare;
@@ -12,6 +16,7 @@ mod progress;
 mod run;
 mod signals;
 mod summary;
+mod verify;
 
 use std::io::Write;
 use std::process::ExitCode as Status;
@@ -57,6 +62,11 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Platform(options) => platform::platform(&options),
         Command::Config(command) => config::config(&command),
         Command::Cache(command) => cache::cache(&command),
+        Command::Evidence(command) => evidence::evidence(&command),
+        Command::Measure(options) => measure::measure(&options),
+        Command::Verify(options) => verify::verify(&options),
+        Command::Collateral(command) => collateral::collateral(&command),
+        Command::Policy(command) => verify::policy_command(&command),
     }
 }
 
@@ -77,7 +87,17 @@ fn say(message: &str) {
 
 /// Text on standard output.
 fn print(text: &str) -> Result<(), Failure> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(|error| match error.kind() {
+    write(std::io::stdout(), text)
+}
+
+/// Text with styles on standard output, where they are taken out if it is no terminal, or the user wants
+/// none (NO_COLOR).
+fn print_styled(text: &str) -> Result<(), Failure> {
+    write(anstream::AutoStream::auto(std::io::stdout()), text)
+}
+
+fn write(mut to: impl Write, text: &str) -> Result<(), Failure> {
+    to.write_all(text.as_bytes()).and_then(|()| to.flush()).map_err(|error| match error.kind() {
         std::io::ErrorKind::BrokenPipe => Failure::new(ExitCode::Pipe, String::new()),
         _ => Failure::new(ExitCode::Output, format!("cannot write to standard output: {error}")),
     })

@@ -31,6 +31,19 @@ pub(crate) enum Command {
     /// Show or empty the cache of compiled applications
     #[command(subcommand)]
     Cache(Cache),
+    /// Find out whether evidence of a TEE is to be trusted, and why
+    Verify(Box<Verify>),
+    /// Write or check a policy for `verify`
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Fetch what the vendors publish about their TEEs, and look after what is kept
+    #[command(subcommand)]
+    Collateral(Collateral),
+    /// Explain what a TEE says of itself: SEV-SNP reports, SGX and TDX quotes
+    #[command(subcommand)]
+    Evidence(Evidence),
+    /// Compute the measurement that genuine evidence of an image will show
+    Measure(Box<Measure>),
 }
 
 const RUN_EXAMPLES: &str = "\
@@ -157,6 +170,247 @@ pub(crate) enum Cache {
     Show,
     /// Remove everything in it
     Clear,
+}
+
+/// Where collateral comes from.
+#[derive(Args, Debug)]
+pub(crate) struct Services {
+    /// Where fetched collateral is kept [default: the user's cache]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Fetch nothing; what is kept serves, however old
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Fetch all of it, though it is kept
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) refresh: bool,
+    /// AMD's key distribution service, or one with its interface
+    #[arg(long, value_name = "URL")]
+    pub(crate) kds: Option<String>,
+    /// Intel's provisioning certification service, or a caching one with its interface
+    #[arg(long, value_name = "URL")]
+    pub(crate) pcs: Option<String>,
+    /// Where Intel's root has its revocation list
+    #[arg(long, value_name = "URL")]
+    pub(crate) pcs_certificates: Option<String>,
+    /// The processor's generation, for a report of version 2, which does not tell it
+    #[arg(long, value_enum)]
+    pub(crate) generation: Option<Generation>,
+}
+
+/// A generation of AMD's processors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Generation {
+    Milan,
+    Genoa,
+    Turin,
+}
+
+impl From<Generation> for holdfast_evidence::snp::Generation {
+    fn from(generation: Generation) -> Self {
+        match generation {
+            Generation::Milan => Self::Milan,
+            Generation::Genoa => Self::Genoa,
+            Generation::Turin => Self::Turin,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Collateral {
+    /// Fetch what evidence needs, and keep it
+    Fetch {
+        /// The SEV-SNP report, SGX or TDX quote
+        file: PathBuf,
+        #[command(flatten)]
+        services: Box<Services>,
+        /// Also write it into this folder, for `verify --collateral`
+        #[arg(long, short, value_name = "FOLDER")]
+        output: Option<PathBuf>,
+    },
+    /// Show what is kept
+    Show {
+        /// Where it is kept [default: the user's cache]
+        #[arg(long, value_name = "FOLDER")]
+        cache: Option<PathBuf>,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove what is kept
+    Prune {
+        /// Where it is kept [default: the user's cache]
+        #[arg(long, value_name = "FOLDER")]
+        cache: Option<PathBuf>,
+        /// Only what was fetched longer ago than this, as in 12h
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        older: Option<Duration>,
+    },
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  holdfast policy init policy.toml      # then fill in what you accept
+  holdfast verify report.bin --policy policy.toml --collateral fetch
+  holdfast verify report.bin --policy policy.toml --collateral certs/
+  holdfast verify quote.bin --policy policy.toml --collateral bundle.json --at 2025-08-30T00:00:00Z
+
+Exit status: 0 if the evidence is to be trusted, 77 if it is denied; 64 to 78 if it could not be appraised
+(see docs/exit-codes.md).";
+
+#[derive(Args, Debug)]
+#[command(after_help = VERIFY_EXAMPLES)]
+pub(crate) struct Verify {
+    /// The SEV-SNP report, SGX or TDX quote, as the TEE gave it; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// What is accepted; `holdfast policy init` writes one to fill in
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: PathBuf,
+    /// What the vendor publishes: `fetch`, a folder (vcek.der, ask.der, crl.der; or collateral.json), a JSON
+    /// bundle, or the certificate table of an SNP host. Without it each step that needs some fails
+    #[arg(long, value_name = "fetch|PATH")]
+    pub(crate) collateral: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) services: Services,
+    /// Appraise for this time, as in 2025-08-30T00:00:00Z or in seconds since 1970 [default: now]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<holdfast_verify::UnixTime>,
+    /// The 64 bytes in hex that the evidence must bind, in place of the policy's `report_data`
+    #[arg(long, value_name = "HEX", value_parser = report_data)]
+    pub(crate) report_data: Option<ReportData>,
+    /// Print as JSON
+    #[arg(long, conflicts_with = "ear")]
+    pub(crate) json: bool,
+    /// Print as an EAT attestation result (draft-ietf-rats-ear): a JWT, unsecured unless there is a key
+    #[arg(long)]
+    pub(crate) ear: bool,
+    /// Sign the attestation result with this key: PKCS #8 in PEM, for P-384 or Ed25519
+    #[arg(long, value_name = "FILE", requires = "ear")]
+    pub(crate) ear_key: Option<PathBuf>,
+}
+
+/// REPORT_DATA.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReportData(pub(crate) [u8; 64]);
+
+fn report_data(text: &str) -> Result<ReportData, String> {
+    let digit = |digit: u8| char::from(digit).to_digit(16).map(|digit| digit as u8);
+    let pairs = text.as_bytes().as_chunks::<2>().0;
+    let bytes: Option<Vec<u8>> = pairs.iter().map(|[a, b]| Some(digit(*a)? << 4 | digit(*b)?)).collect();
+    let bytes = bytes.filter(|_| text.len() == 128).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(ReportData).ok_or_else(|| "write 64 bytes as 128 hexadecimal digits".into())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Policy {
+    /// Write a strict policy with comments, which accepts nothing until its lists are filled in
+    Init {
+        /// The file to write; it must not exist
+        #[arg(default_value = "policy.toml")]
+        file: PathBuf,
+    },
+    /// Say whether a policy can be used
+    Check {
+        /// The policy
+        #[arg(default_value = "policy.toml")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Evidence {
+    /// Print every field in words, without deciding anything
+    Show {
+        /// The report or quote, as the TEE gave it; `-` for standard input
+        file: PathBuf,
+        /// Print as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A kind of TEE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Tee {
+    /// AMD SEV-SNP: MEASUREMENT, the launch digest
+    Snp,
+    /// Intel TDX: MRTD
+    Tdx,
+    /// Intel SGX: MRENCLAVE
+    Sgx,
+}
+
+/// Who launches an SNP guest that starts with OVMF.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Machine {
+    /// QEMU with KVM
+    #[default]
+    Qemu,
+    /// Amazon EC2
+    Ec2,
+    /// Google Compute Engine
+    Gce,
+}
+
+const MEASURE_EXAMPLES: &str = "\
+Examples:
+  holdfast measure --tee snp
+  holdfast measure OVMF.fd --tee snp --vcpus 4 --vcpu-model EPYC-Genoa --kernel vmlinuz --append console=ttyS0
+  holdfast measure OVMF.fd --tee tdx --json";
+
+#[derive(Args, Debug)]
+#[command(after_help = MEASURE_EXAMPLES)]
+pub(crate) struct Measure {
+    /// A keep image or an OVMF firmware [default: the keep image in this command]
+    pub(crate) image: Option<PathBuf>,
+    /// For which TEE
+    #[arg(long, value_enum)]
+    pub(crate) tee: Tee,
+    /// vCPUs (threads)
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) vcpus: u32,
+    /// Memory of the Keep [default: 1G]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(crate) memory: Option<u64>,
+    /// SEV_FEATURES of an SNP guest's vCPUs [default: 0x1]
+    #[arg(long, value_name = "BITS", value_parser = bits)]
+    pub(crate) sev_features: Option<u64>,
+    /// Who launches an SNP guest that starts with OVMF
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) vmm: Machine,
+    /// The vCPU model of a QEMU guest: QEMU's name of it, or the signature in CPUID leaf 1 (0x...)
+    #[arg(long, value_name = "MODEL", default_value = "EPYC-Milan")]
+    pub(crate) vcpu_model: String,
+    /// The kernel that the VMM loads, for SNP
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// The initial RAM disk that the VMM loads
+    #[arg(long, value_name = "FILE", requires = "kernel")]
+    pub(crate) initrd: Option<PathBuf>,
+    /// The kernel's command line
+    #[arg(long, value_name = "TEXT", default_value = "", requires = "kernel")]
+    pub(crate) append: String,
+    /// The Coconut SVSM under which the firmware runs, for SNP
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
+    pub(crate) svsm: Option<PathBuf>,
+    /// Bytes of variables between SVSM and firmware
+    #[arg(long, value_name = "BYTES", default_value_t = 0, requires = "svsm")]
+    pub(crate) variables: u64,
+    /// TDX: all pages of a section are added before they are measured, as kernels before 6.16 did
+    #[arg(long)]
+    pub(crate) two_pass: bool,
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A number in decimal, or in hexadecimal behind `0x`.
+fn bits(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "write a number, as in 0x21".into())
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {

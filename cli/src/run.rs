@@ -20,7 +20,7 @@ use crate::prepare;
 use crate::summary::{self, Summary};
 
 /// Memory of a Keep in bytes, if nobody says. It is taken from the host only as it is used.
-const DEFAULT_MEMORY: u64 = 1 << 30;
+pub(crate) const DEFAULT_MEMORY: u64 = 1 << 30;
 
 /// Threads of a Keep, if nobody says. One that is not used costs nothing.
 const DEFAULT_THREADS: u32 = 4;

@@ -146,13 +146,13 @@ impl Bounce<'_> {
     fn flip(&self, at: u64) {
         let mut byte = [0];
         let start = window::bounce(self.1).expect("a vCPU");
-        pread(self.0.descriptor(), &mut byte, start + at).expect("the window is memory");
+        pread(self.0.descriptor().expect("a file"), &mut byte, start + at).expect("the window is memory");
         self.write(at, &[byte[0] ^ 0x40]);
     }
 
     fn write(&self, at: u64, bytes: &[u8]) {
         let start = window::bounce(self.1).expect("a vCPU");
-        pwrite(self.0.descriptor(), bytes, start + at).expect("the window is memory");
+        pwrite(self.0.descriptor().expect("a file"), bytes, start + at).expect("the window is memory");
     }
 }
 
@@ -268,9 +268,9 @@ impl Host {
         let window = self.service.window();
         let at = window::mailbox(index).context("a vCPU")? + window::MAILBOX_REPLY;
         let mut reply = Reply::new_zeroed();
-        pread(window.descriptor(), reply.as_mut_bytes(), at)?;
+        pread(window.descriptor().expect("a file"), reply.as_mut_bytes(), at)?;
         lie(request, &mut reply, &mut Bounce(window, index));
-        pwrite(window.descriptor(), reply.as_bytes(), at)?;
+        pwrite(window.descriptor().expect("a file"), reply.as_bytes(), at)?;
         Ok(())
     }
 
@@ -366,7 +366,7 @@ fn host(process: usize, number: usize, moment: usize) -> Result<String> {
     let (host, child) = match platform {
         Platform::Machine => {
             kvm::install_kick_handler()?;
-            let machine = kvm::Machine::new(&kvm::open()?, &plan, (window.address(), window::SIZE))?;
+            let machine = kvm::Machine::new(&kvm::open()?, &plan, &window)?;
             let vcpu = machine.vcpu(0)?;
             fill(&window, kvm::Machine::tsc_khz(&vcpu))?;
             let host = host(window)?;

@@ -100,7 +100,7 @@ fn no_writable_code() -> Result {
 }
 
 /// Runs an image until its end; what it wrote to the channel, and how it ended.
-fn run(backend: Choice, image: &[u8]) -> std::result::Result<(String, Outcome), String> {
+fn run(backend: Choice, image: &'static [u8]) -> std::result::Result<(String, Outcome), String> {
     let config = LoaderConfig { backend, memory: MEMORY, vcpus: 4, image };
     let mut keep = holdfast_loader::spawn(&config).map_err(|error| error.to_string())?;
     keep.started().map_err(|error: LoaderError| error.to_string())?;
@@ -115,14 +115,14 @@ fn refuses(backend: Choice) -> Result {
     let body = image()?.body;
     let start = body.as_ptr() as usize - IMAGE.as_ptr() as usize;
     for at in [0, 8, 4096, body.len() / 2, body.len() - 1] {
-        let mut changed = IMAGE.to_vec();
+        let changed = IMAGE.to_vec().leak();
         let byte = changed.get_mut(start + at).ok_or("outside the image")?;
         *byte ^= 0x10;
-        match Image::parse(&changed) {
+        match Image::parse(changed) {
             // The loader refuses what cannot be an image; it is untrusted, but need not be stupid.
             Err(_) => continue,
             Ok(_) => {
-                let (text, outcome) = run(backend, &changed)?;
+                let (text, outcome) = run(backend, changed)?;
                 expect(outcome == Outcome::Ended(Ending::BodyRefused), format!("byte {at}: {outcome:?}"))?;
                 expect(text.is_empty(), "it spoke before it was refused")?;
             }

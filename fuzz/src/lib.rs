@@ -11,17 +11,23 @@
 #![forbid(unsafe_code)]
 
 mod client;
+mod evidence;
 mod gate;
 mod launch;
 mod loader;
+mod measure;
 mod protocol;
 pub mod smoke;
+mod verify;
 
 pub use client::{APPLICATION, ARTEFACT, CONFIGURATION};
+pub use evidence::{CERTIFICATE_TABLE, DETECTION, ENVELOPE, QUOTE, SNP_REPORT};
 pub use gate::{BOOT_INFO, GATE_REPLY, GATE_REQUEST};
 pub use launch::LAUNCH_IMAGE;
 pub use loader::LOADER_SERVICE;
+pub use measure::{FIRMWARE, ID_BLOCK, SIGSTRUCT};
 pub use protocol::PROTOCOL;
+pub use verify::{APPRAISAL_POLICY, VERIFY};
 
 /// Something that takes any bytes.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +43,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 19] = [
     GATE_REQUEST,
     GATE_REPLY,
     BOOT_INFO,
@@ -47,4 +53,14 @@ pub const TARGETS: [Target; 9] = [
     ARTEFACT,
     APPLICATION,
     LOADER_SERVICE,
+    SNP_REPORT,
+    QUOTE,
+    CERTIFICATE_TABLE,
+    FIRMWARE,
+    SIGSTRUCT,
+    ID_BLOCK,
+    VERIFY,
+    APPRAISAL_POLICY,
+    DETECTION,
+    ENVELOPE,
 ];

@@ -42,7 +42,7 @@ fn loader_service(data: &[u8]) {
     // `_client` is open to the end: a closed channel would answer everything.
     let (_client, channel) = UnixStream::pair().expect("a socket pair");
     let window = Window::new().expect("a window");
-    let memory = File::from(window.descriptor().try_clone_to_owned().expect("a descriptor"));
+    let memory = File::from(window.descriptor().expect("a file").try_clone_to_owned().expect("a descriptor"));
     let service = Service::new(window, channel.into(), VCPUS).expect("a service");
     let mailbox = window::mailbox(0).expect("the first vCPU");
     let mut sequence = 1;

@@ -48,6 +48,56 @@ fn loader_service() {
 }
 
 #[test]
+fn snp_report() {
+    run(&fuzz::SNP_REPORT);
+}
+
+#[test]
+fn quote() {
+    run(&fuzz::QUOTE);
+}
+
+#[test]
+fn certificate_table() {
+    run(&fuzz::CERTIFICATE_TABLE);
+}
+
+#[test]
+fn firmware() {
+    run(&fuzz::FIRMWARE);
+}
+
+#[test]
+fn sigstruct() {
+    run(&fuzz::SIGSTRUCT);
+}
+
+#[test]
+fn id_block() {
+    run(&fuzz::ID_BLOCK);
+}
+
+#[test]
+fn detection() {
+    run(&fuzz::DETECTION);
+}
+
+#[test]
+fn envelope() {
+    run(&fuzz::ENVELOPE);
+}
+
+#[test]
+fn verify() {
+    run(&fuzz::VERIFY);
+}
+
+#[test]
+fn appraisal_policy() {
+    run(&fuzz::APPRAISAL_POLICY);
+}
+
+#[test]
 fn no_target_is_forgotten() {
     let here = include_str!("smoke.rs");
     for target in fuzz::TARGETS {

@@ -13,6 +13,10 @@ pub enum ExitCode {
     Application = 65,
     /// A file or directory cannot be found or read.
     Input = 66,
+    /// Evidence, an image or collateral cannot be read as what it should be.
+    Evidence = 67,
+    /// A service that publishes collateral gives none, or there is none kept.
+    Unavailable = 68,
     /// The backend that was asked for does not work on this machine.
     Backend = 69,
     /// A bug in Holdfast.
@@ -23,7 +27,9 @@ pub enum ExitCode {
     Output = 73,
     /// The Keep ended without a result, or the host broke the rules of the gate or the protocol.
     Keep = 76,
-    /// The configuration file is wrong.
+    /// The evidence was read, appraised, and is not to be trusted.
+    Denied = 77,
+    /// The configuration file or policy is wrong.
     Configuration = 78,
     /// The time limit passed.
     Timeout = 124,
@@ -41,15 +47,18 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// All of them, in order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Usage,
         Self::Application,
         Self::Input,
+        Self::Evidence,
+        Self::Unavailable,
         Self::Backend,
         Self::Internal,
         Self::Resources,
         Self::Output,
         Self::Keep,
+        Self::Denied,
         Self::Configuration,
         Self::Timeout,
         Self::Interrupted,
@@ -72,11 +81,14 @@ impl ExitCode {
             Self::Usage => "usage",
             Self::Application => "application",
             Self::Input => "input",
+            Self::Evidence => "evidence",
+            Self::Unavailable => "unavailable",
             Self::Backend => "backend",
             Self::Internal => "internal",
             Self::Resources => "resources",
             Self::Output => "output",
             Self::Keep => "keep",
+            Self::Denied => "denied",
             Self::Configuration => "configuration",
             Self::Timeout => "timeout",
             Self::Interrupted => "interrupted",
@@ -96,12 +108,15 @@ impl ExitCode {
                 "the application cannot be run: not WebAssembly, damaged, an unknown world, a missing import"
             }
             Self::Input => "a file or directory cannot be found or read",
+            Self::Evidence => "evidence, an image or collateral cannot be read as what it should be",
+            Self::Unavailable => "collateral cannot be fetched, and is not kept",
             Self::Backend => "the backend does not work on this machine; see `holdfast platform`",
             Self::Internal => "a bug in Holdfast",
             Self::Resources => "this machine is out of memory or processes, or the Keep out of memory",
             Self::Output => "a result cannot be written",
             Self::Keep => "the Keep ended without a result, or its host broke the rules",
-            Self::Configuration => "the configuration file is wrong",
+            Self::Denied => "the evidence was appraised, and is not to be trusted",
+            Self::Configuration => "the configuration file or policy is wrong",
             Self::Timeout => "the time limit passed",
             Self::Interrupted => "Ctrl-C (SIGINT)",
             Self::Trap => "the application trapped",

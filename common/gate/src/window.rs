@@ -3,7 +3,7 @@
 //! ```text
 //! 0            boot information, one page
 //! 0x1000       mailboxes, one page per vCPU
-//! 0x10_0000    bounce buffers, 256 KiB per vCPU
+//! 0x10_0000    bounce buffers, 260 KiB per vCPU
 //! 0x200_0000   the body, as the launch plan places it (read by stage 0 once)
 //! ```
 
@@ -42,8 +42,9 @@ pub const DOORBELL_REPLY: u32 = 2;
 /// Offset of the bounce buffer of vCPU 0.
 pub const BOUNCE: u64 = 0x10_0000;
 
-/// Size of one bounce buffer, and the cap on the data of one call.
-pub const BOUNCE_SIZE: u64 = 256 * 1024;
+/// Size of one bounce buffer, and the cap on the data of one call: 256 KiB, and a page for what a protocol
+/// says about them.
+pub const BOUNCE_SIZE: u64 = 260 * 1024;
 
 /// Offset of the body.
 pub const BODY: u64 = 0x200_0000;

@@ -11,11 +11,11 @@ use crate::ProtocolError;
 /// Length of the header in bytes.
 pub const HEADER: usize = 8;
 
-/// The longest frame in bytes, header included: what fits through the gate at once.
-pub const MAX_FRAME: usize = 256 * 1024;
+/// The longest payload in bytes: what applications like to move at once, and the gate with the header.
+pub const MAX_PAYLOAD: usize = 256 * 1024;
 
-/// The longest payload in bytes.
-pub const MAX_PAYLOAD: usize = MAX_FRAME - HEADER;
+/// The longest frame in bytes, header included.
+pub const MAX_FRAME: usize = HEADER + MAX_PAYLOAD;
 
 /// A frame as it came; its payload lies in the [`crate::Decoder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use std::process::Command;
 
 use holdfast_gate::{Ending, window};
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, recv, send, socketpair};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid,
@@ -59,15 +60,15 @@ impl Backend {
 
 /// What the loader is to make.
 #[derive(Clone, Copy, Debug)]
-pub struct LoaderConfig<'a> {
+pub struct LoaderConfig {
     /// On what.
     pub backend: Choice,
     /// The Keep's memory in bytes, as [`holdfast_gate::BootInfo::memory`].
     pub memory: u64,
     /// Its vCPUs (threads), 1..=[`holdfast_gate::MAX_VCPUS`].
     pub vcpus: u32,
-    /// The keep image, a file's content.
-    pub image: &'a [u8],
+    /// The keep image, a file's content. The loader's process reads it once.
+    pub image: &'static [u8],
 }
 
 /// Why a loader cannot be started.
@@ -93,6 +94,9 @@ pub(crate) enum Report {
     /// Code and detail of an [`Ending`].
     Ended(u32, u64),
 }
+
+/// Bytes that each end of the channel would like to have on their way.
+const CHANNEL_BUFFER: usize = 1 << 20;
 
 /// The longest report, in bytes.
 const MAX_REPORT: usize = 4096;
@@ -232,8 +236,12 @@ impl Drop for Handle {
 ///
 /// # Errors
 /// If the system has not the means. Why a *Keep* cannot be made is said by [`Handle::started`].
-pub fn spawn(config: &LoaderConfig<'_>) -> Result<Handle, SpawnError> {
+pub fn spawn(config: &LoaderConfig) -> Result<Handle, SpawnError> {
     let (channel, loaders_channel) = UnixStream::pair().map_err(failed("making the channel"))?;
+    for end in [&channel, &loaders_channel] {
+        // The system gives what it allows, mostly twice its default: room for a whole frame.
+        let _ = set_socket_send_buffer_size(end, CHANNEL_BUFFER);
+    }
     let (control, loaders_control) =
         socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
             .map_err(failed("making the control socket"))?;
@@ -251,7 +259,7 @@ fn single_threaded() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
 }
 
-fn fork(config: &LoaderConfig<'_>, channel: OwnedFd, control: OwnedFd) -> io::Result<Pid> {
+fn fork(config: &LoaderConfig, channel: OwnedFd, control: OwnedFd) -> io::Result<Pid> {
     // SAFETY: the process has one thread, so that the child's copy of it is whole.
     match unsafe { libc::fork() } {
         0 => settle(config, channel, control),
@@ -260,7 +268,7 @@ fn fork(config: &LoaderConfig<'_>, channel: OwnedFd, control: OwnedFd) -> io::Re
 }
 
 /// A loader's first steps: out of the client's terminal, and without its descriptors.
-fn settle(config: &LoaderConfig<'_>, channel: OwnedFd, control: OwnedFd) -> ! {
+fn settle(config: &LoaderConfig, channel: OwnedFd, control: OwnedFd) -> ! {
     // Ctrl-C is for the client. It fails only for a process that leads a group already.
     let _ = rustix::process::setsid();
     let settled = sandbox::close_all_but(&[channel.as_raw_fd(), control.as_raw_fd()]);
@@ -296,7 +304,7 @@ const HEADER: usize = 32;
 /// The longest image file: body, stage 0 and headers.
 const MAX_IMAGE: u64 = window::MAX_BODY + (1 << 20);
 
-fn start_again(config: &LoaderConfig<'_>, channel: OwnedFd, control: OwnedFd) -> io::Result<Pid> {
+fn start_again(config: &LoaderConfig, channel: OwnedFd, control: OwnedFd) -> io::Result<Pid> {
     let mut file = std::fs::File::from(memfd_create("holdfast-config", MemfdFlags::CLOEXEC)?);
     let header = Inherited { backend: config.backend, memory: config.memory, vcpus: config.vcpus };
     let mut bytes = postcard::to_allocvec(&header).map_err(io::Error::other)?;
@@ -336,6 +344,8 @@ pub fn run_inherited(arguments: &[OsString]) -> io::Result<std::convert::Infalli
     let [channel, control, file] = [inherited(*channel)?, inherited(*control)?, inherited(*file)?];
     let mut bytes = Vec::new();
     std::fs::File::from(file).take(HEADER as u64 + MAX_IMAGE).read_to_end(&mut bytes)?;
+    // For the rest of this process.
+    let bytes: &'static [u8] = bytes.leak();
     let (header, image) = bytes.split_at_checked(HEADER).ok_or_else(not_ours)?;
     let (header, _) = postcard::take_from_bytes::<Inherited>(header).map_err(|_| not_ours())?;
     let Inherited { backend, memory, vcpus } = header;

@@ -9,7 +9,6 @@ use std::ptr;
 const LARGE: usize = 2 << 20;
 
 /// Maps `length` bytes, readable and writable, at a multiple of [`LARGE`]: of `file`, or of new memory.
-/// The kernel is asked for large pages; where it has none, small ones serve.
 ///
 /// # Errors
 /// The system's, when it has not the address space.
@@ -37,9 +36,13 @@ pub(crate) fn map(length: usize, file: Option<BorrowedFd<'_>>) -> io::Result<*mu
         unmap(place, length);
         return Err(error);
     }
-    // SAFETY: advice about the new mapping changes nothing but its speed.
-    let _ = unsafe { libc::madvise(mapped, length, libc::MADV_HUGEPAGE) };
     Ok(mapped)
+}
+
+/// Asks for large pages in a mapping. Where there are none, small ones serve.
+pub(crate) fn advise(start: *mut c_void, length: usize) {
+    // SAFETY: advice about a mapping changes nothing but its speed.
+    let _ = unsafe { libc::madvise(start, length, libc::MADV_HUGEPAGE) };
 }
 
 /// Gives back the unused end of a new mapping.
@@ -50,9 +53,25 @@ fn unmap(start: *mut c_void, length: usize) {
     }
 }
 
-/// Takes memory for a range of a mapping now, in as few steps as the kernel can. If it cannot, pages are
-/// taken when they are touched.
-pub(crate) fn populate(start: *mut c_void, length: usize) {
+/// Takes memory for a range of a mapping now, in as few steps as the kernel can.
+///
+/// # Errors
+/// The system's, when it has not the memory.
+pub(crate) fn populate(start: *mut c_void, length: usize) -> io::Result<()> {
     // SAFETY: the content does not change, and a range that is not mapped is an error.
-    let _ = unsafe { libc::madvise(start, length, libc::MADV_POPULATE_WRITE) };
+    if unsafe { libc::madvise(start, length, libc::MADV_POPULATE_WRITE) } == 0 {
+        return Ok(());
+    }
+    match io::Error::last_os_error() {
+        // A kernel before 5.14: pages are taken when they are touched.
+        error if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Gives the memory of a range of a mapping back to the system, by `MADV_DONTNEED` or `MADV_REMOVE`.
+pub(crate) fn release(start: *mut c_void, length: usize, advice: i32) {
+    // SAFETY: what lies there is a body, which this process does not read again. If it fails, the memory
+    // stays taken.
+    let _ = unsafe { libc::madvise(start, length, advice) };
 }

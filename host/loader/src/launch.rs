@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::time::ClockId;
 
 use crate::LoaderError;
+use crate::body::Body;
 use crate::control::{Backend, Choice, LoaderConfig, Report};
 use crate::kvm::{self, KvmError};
 use crate::machine::{self, Machine};
@@ -80,7 +81,7 @@ impl Drop for EndOnDrop<'_> {
 }
 
 /// The whole life of a loader. It has one thread.
-pub(crate) fn run(config: &LoaderConfig<'_>, channel: OwnedFd, control: OwnedFd) -> ! {
+pub(crate) fn run(config: &LoaderConfig, channel: OwnedFd, control: OwnedFd) -> ! {
     let mut control = Some(control);
     let Err(error) = start(config, channel, &mut control);
     match control {
@@ -91,7 +92,7 @@ pub(crate) fn run(config: &LoaderConfig<'_>, channel: OwnedFd, control: OwnedFd)
 }
 
 fn start(
-    config: &LoaderConfig<'_>,
+    config: &LoaderConfig,
     channel: OwnedFd,
     control: &mut Option<OwnedFd>,
 ) -> Result<std::convert::Infallible, LoaderError> {
@@ -105,17 +106,19 @@ fn start(
     let facts = HostFacts::default();
     shape.boot_info(&image, &facts).check().map_err(|error| LoaderError::Shape(error.to_string()))?;
     let plan = LaunchPlan::new(&image, &shape);
-    let window = Window::new().map_err(LoaderError::system("make the window"))?;
     let service = |window| Service::new(window, channel, config.vcpus).map_err(LoaderError::system("serve"));
+    let no_window = LoaderError::system("make the window");
     match kvm {
         Some(kvm) => {
-            let machine = kvm::Machine::new(&kvm, &plan, (window.address(), holdfast_gate::window::SIZE))?;
+            let window = Body::new(image.body).and_then(Window::for_machine).map_err(no_window)?;
+            let machine = kvm::Machine::new(&kvm, &plan, &window)?;
             let vcpu = machine.vcpu(0)?;
             fill(&window, &shape, &image, kvm::Machine::tsc_khz(&vcpu))?;
             let service = service(window)?;
             run_machine(config.vcpus, machine, vcpu, service, control)
         }
         None => {
+            let window = Window::new().map_err(no_window)?;
             fill(&window, &shape, &image, 0)?;
             let child = Child::new(&plan, &window, config.memory)?;
             let service = service(window)?;
@@ -139,7 +142,10 @@ fn choose(choice: Choice) -> Result<(Backend, Option<kvm_ioctls::Kvm>), KvmError
 fn fill(window: &Window, shape: &Shape, image: &Image<'_>, tsc_khz: u64) -> Result<(), LoaderError> {
     let facts = HostFacts { tsc_khz, wall_ns: clock(ClockId::Realtime) };
     for (offset, bytes) in shape.window(image, &facts) {
-        window.write(offset, &bytes).map_err(LoaderError::system("fill the window"))?;
+        // A machine's window shows the body where it lies.
+        if window.body().is_none() || offset != holdfast_gate::window::BODY {
+            window.write(offset, &bytes).map_err(LoaderError::system("fill the window"))?;
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 //! * [`sandbox`]: what the loader gives up before the Keep's first instruction.
 //! * [`probe`]: which backends work on this machine, and what is missing.
 
+pub mod body;
 pub mod control;
 mod error;
 mod filter;

@@ -40,6 +40,8 @@ const PRIVATE: u64 = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS).cast_unsigned() a
 
 /// What the process backend needs besides: to end its Keep and hear of its end.
 const PROCESS: &[Allowed] = &[
+    // The memory of the body in the window.
+    when(libc::SYS_madvise, &[Test::Is(2, libc::MADV_REMOVE.cast_unsigned())]),
     when(libc::SYS_pidfd_send_signal, &[Test::Is(1, libc::SIGKILL.cast_unsigned())]),
     when(libc::SYS_waitid, &[Test::Is(0, libc::P_PIDFD)]),
 ];

@@ -32,6 +32,9 @@ pub enum Next {
     Violation(RequestError),
 }
 
+/// Sequence number of a vCPU's first request.
+const FIRST: u64 = 1;
+
 #[derive(Debug)]
 struct Vcpu {
     /// Counts the wakes that have not ended a sleep.
@@ -59,7 +62,7 @@ impl Service {
         let vcpu = |index| {
             Ok(Vcpu {
                 wakes: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
-                sequence: AtomicU64::new(1),
+                sequence: AtomicU64::new(FIRST),
                 started: AtomicBool::new(index == 0),
             })
         };
@@ -92,6 +95,10 @@ impl Service {
             Ok(call) => call,
             Err(error) => return Ok(Next::Violation(error)),
         };
+        if (index, sequence) == (0, FIRST) {
+            // Stage 0 calls only to end the Keep: whoever asks for more is the body.
+            self.window.release_body();
+        }
         vcpu.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
         let answer = self.perform(index, vcpu, call, backend);
         self.window.reply(index, &answer.encode(sequence))?;

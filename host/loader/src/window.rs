@@ -13,13 +13,25 @@ use holdfast_gate::{Reply, Request, window};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use zerocopy::{FromZeros, IntoBytes};
 
+use crate::body::Body;
 use crate::large;
 
-/// The window of one Keep, [`window::SIZE`] bytes of shared memory. Pages are taken when touched.
+/// The window of one Keep, [`window::SIZE`] bytes. Pages are taken when touched.
 #[derive(Debug)]
 pub struct Window {
-    memory: OwnedFd,
     base: *mut c_void,
+    /// Bytes from `base`.
+    length: usize,
+    memory: Memory,
+}
+
+/// What a window is made of.
+#[derive(Debug)]
+enum Memory {
+    /// This file, which another process can map.
+    File(OwnedFd),
+    /// Memory of this process up to [`window::BODY`], and from there the body itself.
+    Machine(Body),
 }
 
 // SAFETY: every access through the pointer is atomic or made by the kernel.
@@ -32,7 +44,7 @@ const WORDS: usize = size_of::<Request>() / 8;
 const _: () = assert!(size_of::<Request>() == size_of::<Reply>());
 
 impl Window {
-    /// A window of zeros.
+    /// A window of zeros that another process can map.
     ///
     /// # Errors
     /// The system's, when it has not the memory or descriptors.
@@ -40,26 +52,49 @@ impl Window {
         let memory = memfd_create("holdfast-window", MemfdFlags::CLOEXEC)?;
         ftruncate(&memory, window::SIZE)?;
         let base = large::map(SIZE, Some(memory.as_fd()))?;
-        Ok(Self { memory, base })
+        large::advise(base, SIZE);
+        Ok(Self { base, length: SIZE, memory: Memory::File(memory) })
     }
 
-    /// The memory, to be mapped elsewhere too.
-    #[must_use]
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.memory.as_fd()
+    /// The window of a virtual machine, which finds `body` in it.
+    ///
+    /// # Errors
+    /// The system's, when it has not the address space.
+    pub fn for_machine(body: Body) -> io::Result<Self> {
+        const LENGTH: usize = window::BODY as usize;
+        Ok(Self { base: large::map(LENGTH, None)?, length: LENGTH, memory: Memory::Machine(body) })
     }
 
-    /// Where the window lies in this process, for the backend that hands it to the kernel.
+    /// The memory, to be mapped elsewhere too; of [`Window::for_machine`] none.
     #[must_use]
-    pub fn address(&self) -> u64 {
-        self.base as u64
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.memory {
+            Memory::File(file) => Some(file.as_fd()),
+            Memory::Machine(_) => None,
+        }
+    }
+
+    /// The body that [`Window::for_machine`] was given.
+    #[must_use]
+    pub const fn body(&self) -> Option<&Body> {
+        match &self.memory {
+            Memory::File(_) => None,
+            Memory::Machine(body) => Some(body),
+        }
+    }
+
+    /// Where the window lies in this process: the address and length of each part, one behind the other.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(u64, u64)> {
+        let own = (self.base as u64, self.length as u64);
+        [own].into_iter().chain(self.body().map(Body::place)).collect()
     }
 
     /// The address of `length` bytes at `offset`, if they lie inside.
     fn at(&self, offset: u64, length: usize) -> io::Result<*mut u8> {
         let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
         match offset.checked_add(length) {
-            Some(end) if end <= SIZE => Ok(self.base.cast::<u8>().wrapping_add(offset)),
+            Some(end) if end <= self.length => Ok(self.base.cast::<u8>().wrapping_add(offset)),
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
@@ -116,16 +151,33 @@ impl Window {
     /// If they do not lie inside, or the host has not the memory.
     pub fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         let place = self.at(offset, bytes.len())?;
-        // Large pages come only by way of the mapping.
-        large::populate(place.cast(), bytes.len());
+        let Memory::File(file) = &self.memory else {
+            large::populate(place.cast(), bytes.len())?;
+            // SAFETY: inside the mapping, which is new, and which no other thread or Keep has yet.
+            unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len()) };
+            return Ok(());
+        };
         // Through the file: a lack of memory is an error there, and a signal in a mapping.
         let (mut offset, mut bytes) = (offset, bytes);
         while !bytes.is_empty() {
-            let written = rustix::io::pwrite(&self.memory, bytes, offset)?;
+            let written = rustix::io::pwrite(file, bytes, offset)?;
             bytes = bytes.get(written..).unwrap_or_default();
             offset += written as u64;
         }
         Ok(())
+    }
+
+    /// Gives the memory of the body back to the system, once the Keep has its copy.
+    pub fn release_body(&self) {
+        const LENGTH: usize = (window::SIZE - window::BODY) as usize;
+        match &self.memory {
+            Memory::Machine(body) => body.release(),
+            Memory::File(_) => {
+                if let Ok(start) = self.at(window::BODY, LENGTH) {
+                    large::release(start.cast(), LENGTH, libc::MADV_REMOVE);
+                }
+            }
+        }
     }
 
     /// Receives at most `length` bytes from a socket into the window, without waiting.
@@ -188,6 +240,6 @@ fn futex(word: &AtomicU32, operation: libc::c_int, value: u32) {
 impl Drop for Window {
     fn drop(&mut self) {
         // SAFETY: the mapping is this value's own, and nothing borrows from it any more.
-        unsafe { libc::munmap(self.base, SIZE) };
+        unsafe { libc::munmap(self.base, self.length) };
     }
 }

@@ -44,7 +44,7 @@ impl Keep {
         let (client, channel) = UnixStream::pair().expect("a socket pair");
         client.set_nonblocking(true).expect("a socket");
         let window = Window::new().expect("a window");
-        let memory = window.descriptor().try_clone_to_owned().expect("a descriptor");
+        let memory = window.descriptor().expect("a file").try_clone_to_owned().expect("a descriptor");
         let service = Service::new(window, channel.into(), VCPUS).expect("a service");
         Self { service, client, memory, asked: Asked::default() }
     }

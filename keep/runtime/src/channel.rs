@@ -19,6 +19,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::failure::{Lost, Stop};
 
+/// A write of so many bytes has a frame of its own.
+const LARGE: usize = 16 * 1024;
+
 /// The channel, shared by all who speak on it. They are all on one thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared(Arc<Mutex<Channel>>);
@@ -128,6 +131,13 @@ impl Channel {
             self.pack()?;
             self.unsent.stream = stream;
         }
+        if bytes.len() >= LARGE && self.unsent.bytes.is_empty() {
+            for piece in bytes.chunks(frame::MAX_PAYLOAD) {
+                self.encoder.push(&output(stream, piece))?;
+                self.send()?;
+            }
+            return Ok(());
+        }
         while !bytes.is_empty() {
             let room = frame::MAX_PAYLOAD.saturating_sub(self.unsent.bytes.len());
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -179,12 +189,16 @@ impl Channel {
         while !self.encoder.is_empty() {
             match (&self.socket).write(self.encoder.pending()) {
                 Ok(0) => return Err(Lost(ErrorKind::WriteZero.into()).into()),
-                Ok(length) => self.encoder.consume(length),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.block()?;
-                    self.receive()?;
+                Ok(length) => {
+                    self.encoder.consume(length);
+                    // A part says that there is no room for the rest. To try again would mostly move a
+                    // little more, again and again.
+                    if !self.encoder.is_empty() {
+                        self.block()?;
+                    }
                 }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.block()?,
                 Err(error) => return Err(Lost(error).into()),
             }
         }
@@ -193,6 +207,7 @@ impl Channel {
 
     /// Takes all that has come from the client. Never waits.
     pub(crate) fn receive(&mut self) -> Result<(), Stop> {
+        let mut drained = false;
         loop {
             while let Some(frame) = self.decoder.frame()? {
                 match ToKeep::parse(frame)? {
@@ -214,12 +229,20 @@ impl Channel {
                     waker.wake();
                 }
             }
-            match (&self.socket).read(self.decoder.space()) {
+            if drained {
+                return Ok(());
+            }
+            let place = self.decoder.space();
+            let space = place.len();
+            match (&self.socket).read(place) {
                 Ok(0) => {
                     self.decoder.end()?;
                     return Err(Lost(ErrorKind::UnexpectedEof.into()).into());
                 }
-                Ok(length) => self.decoder.filled(length),
+                Ok(length) => {
+                    drained = length < space;
+                    self.decoder.filled(length);
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(Lost(error).into()),
@@ -238,21 +261,30 @@ impl Channel {
             return Ok(());
         }
         let bytes = &self.unsent.bytes;
-        self.encoder.push(&match self.unsent.stream {
-            Stream::Stderr => ToClient::Stderr(bytes),
-            Stream::Stdout | Stream::Stdin => ToClient::Stdout(bytes),
-        })?;
+        self.encoder.push(&output(self.unsent.stream, bytes))?;
         self.unsent.bytes.clear();
         Ok(())
     }
 
-    /// Waits until the socket can be read or written.
-    fn block(&self) -> Result<(), Stop> {
+    /// Waits until the socket can be read or written, and takes what has come.
+    fn block(&mut self) -> Result<(), Stop> {
         let mut descriptors = [PollFd::new(&self.socket, PollFlags::IN | PollFlags::OUT)];
         match poll(&mut descriptors, None) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
-            Err(errno) => Err(Lost(io::Error::from(errno)).into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(Lost(io::Error::from(errno)).into()),
         }
+        // Nothing but room: there is nothing to receive.
+        if matches!(descriptors, [socket] if socket.revents() == PollFlags::OUT) {
+            return Ok(());
+        }
+        self.receive()
+    }
+}
+
+fn output(stream: Stream, bytes: &[u8]) -> ToClient<'_> {
+    match stream {
+        Stream::Stderr => ToClient::Stderr(bytes),
+        Stream::Stdout | Stream::Stdin => ToClient::Stdout(bytes),
     }
 }
 

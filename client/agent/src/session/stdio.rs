@@ -2,9 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -12,12 +12,19 @@ use holdfast_protocol::{
     Credit, ProtocolError, Receiving, Sending, Stdio, Stream, ToKeep, frame::MAX_PAYLOAD,
 };
 
+use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
+
 use super::sender::Sender;
 use super::{SessionError, Stop, Stopper};
+
+/// How many buffers wait to be used again.
+const SPENT: usize = 8;
 
 /// Standard output or error on its way out. At most a window's worth waits in its queue.
 pub(super) struct Output {
     queue: mpsc::Sender<Vec<u8>>,
+    /// Buffers that are written, to be used again: to allocate a large one costs more than to fill it.
+    spent: Receiver<Vec<u8>>,
     window: Arc<Mutex<Receiving>>,
     done: Arc<AtomicBool>,
 }
@@ -30,8 +37,10 @@ impl Output {
             Stream::Stderr => io::stderr().as_fd().try_clone_to_owned()?,
             Stream::Stdin | Stream::Stdout => io::stdout().as_fd().try_clone_to_owned()?,
         };
+        widen(file.as_fd());
         let (queue, pieces) = mpsc::channel();
-        let output = Self { queue, window: Arc::default(), done: Arc::default() };
+        let (giver, spent) = mpsc::sync_channel(SPENT);
+        let output = Self { queue, spent, window: Arc::default(), done: Arc::default() };
         let writer = Writer {
             stream,
             file: Some(File::from(file)),
@@ -42,7 +51,7 @@ impl Output {
         let done = Arc::clone(&output.done);
         thread::Builder::new().name("output".into()).spawn(move || {
             let stopper = writer.stopper.clone();
-            writer.run(&pieces);
+            writer.run(&pieces, &giver);
             done.store(true, Ordering::Release);
             stopper.wake();
         })?;
@@ -52,8 +61,11 @@ impl Output {
     /// Takes what the application wrote.
     pub(super) fn push(&self, bytes: &[u8]) -> Result<(), ProtocolError> {
         lock(&self.window).received(bytes.len())?;
+        let mut piece = self.spent.try_recv().unwrap_or_default();
+        piece.clear();
+        piece.extend_from_slice(bytes);
         // The thread ends before the queue only after it has stopped the session.
-        let _ = self.queue.send(bytes.to_vec());
+        let _ = self.queue.send(piece);
         Ok(())
     }
 
@@ -75,7 +87,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, pieces: &Receiver<Vec<u8>>) {
+    fn run(mut self, pieces: &Receiver<Vec<u8>>, spent: &SyncSender<Vec<u8>>) {
         for piece in pieces {
             if let Some(file) = &mut self.file
                 && let Err(error) = file.write_all(&piece)
@@ -89,6 +101,7 @@ impl Writer {
                 // Without standard error there is no place to complain; the application goes on.
             }
             let credit = lock(&self.window).consumed(piece.len());
+            let _ = spent.try_send(piece);
             if let Some(bytes) = credit {
                 // If the channel is gone, the reading thread notices and says so.
                 let _ = self.sender.send(&ToKeep::Credit(Credit { stream: self.stream, bytes }));
@@ -113,6 +126,7 @@ impl Input {
             return Ok(None);
         }
         let file = File::from(io::stdin().as_fd().try_clone_to_owned()?);
+        widen(file.as_fd());
         let room = Arc::<Room>::default();
         let (sender, rooms) = (Arc::clone(sender), Arc::clone(&room));
         // When the channel is gone there is nobody to tell; the reading thread has noticed as well.
@@ -125,6 +139,15 @@ impl Input {
         lock(&self.0.window).refill(bytes)?;
         self.0.more.notify_one();
         Ok(())
+    }
+}
+
+/// A pipe that holds more makes its two ends wait for each other less often. What is no pipe, and what
+/// the system refuses, stays as it is.
+fn widen(file: BorrowedFd<'_>) {
+    const SIZE: usize = 1 << 20;
+    if matches!(fcntl_getpipe_size(file), Ok(size) if size < SIZE) {
+        let _ = fcntl_setpipe_size(file, SIZE);
     }
 }
 

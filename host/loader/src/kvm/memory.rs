@@ -30,6 +30,7 @@ impl Memory {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         let address = large::map(length, None)?;
+        large::advise(address, length);
         // SAFETY: the mapping is new, writable, and at least as long as the content.
         unsafe { std::ptr::copy_nonoverlapping(content.as_ptr(), address.cast(), content.len()) };
         Ok(Self { address, length })

@@ -9,6 +9,8 @@ use holdfast_launch::plan::{Kind, LaunchPlan, MachineRegisters, Start};
 use kvm_bindings::{CpuId, KVM_MAX_CPUID_ENTRIES, kvm_userspace_memory_region};
 use kvm_ioctls::{Cap, Kvm, VmFd};
 
+use crate::window::Window;
+
 pub use memory::Memory;
 pub use vcpu::{Exit, Kick, Vcpu, install_kick_handler};
 
@@ -90,12 +92,11 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Makes the machine. `window` is the address and length of the shared window in this process; it
-    /// must stay mapped as long as the machine lives.
+    /// Makes the machine. The window must live as long as it.
     ///
     /// # Errors
     /// [`KvmError`].
-    pub fn new(kvm: &Kvm, plan: &LaunchPlan, window: (u64, u64)) -> Result<Self, KvmError> {
+    pub fn new(kvm: &Kvm, plan: &LaunchPlan, window: &Window) -> Result<Self, KvmError> {
         let Start::Machine(registers) = &plan.start else {
             return Err(KvmError::Lacks("a plan for a machine"));
         };
@@ -104,26 +105,33 @@ impl Machine {
         // Other machines may refuse: they need none.
         let _ = vm.set_tss_address(0xfffb_d000);
         let mut owned = Vec::new();
-        for (slot, region) in (0..).zip(&plan.regions) {
-            let host = match region.kind {
-                Kind::Shared if region.length == window.1 => window.0,
-                Kind::Shared => return Err(KvmError::Lacks("a window of the plan's size")),
+        let mut slots = 0_u32..;
+        for region in &plan.regions {
+            let parts = match region.kind {
+                Kind::Shared => window.parts(),
                 Kind::Measured | Kind::Memory => {
                     let memory = Memory::new(region.length, &region.content)
                         .map_err(|_| KvmError::Memory(region.length))?;
-                    let address = memory.address();
+                    let part = (memory.address(), region.length);
                     owned.push(memory);
-                    address
+                    vec![part]
                 }
             };
-            let region = kvm_userspace_memory_region {
-                slot,
-                flags: 0,
-                guest_phys_addr: region.address,
-                memory_size: region.length,
-                userspace_addr: host,
-            };
-            memory::set_region(&vm, region).map_err(call("KVM_SET_USER_MEMORY_REGION"))?;
+            if parts.iter().map(|part| part.1).sum::<u64>() > region.length {
+                return Err(KvmError::Lacks("a window of the plan's size"));
+            }
+            let mut guest_phys_addr = region.address;
+            for ((userspace_addr, memory_size), slot) in parts.into_iter().zip(&mut slots) {
+                let region = kvm_userspace_memory_region {
+                    slot,
+                    flags: 0,
+                    guest_phys_addr,
+                    memory_size,
+                    userspace_addr,
+                };
+                memory::set_region(&vm, region).map_err(call("KVM_SET_USER_MEMORY_REGION"))?;
+                guest_phys_addr += memory_size;
+            }
         }
         let cpuid =
             kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES).map_err(call("KVM_GET_SUPPORTED_CPUID"))?;

@@ -52,7 +52,7 @@ impl Orders {
         regions.push(departure()?);
         let planned = regions.iter().filter(|region| region.kind != Kind::Shared).map(|region| region.length);
         let memory = memory.saturating_add(planned.sum()).saturating_add(SLACK);
-        let window = window.descriptor().as_raw_fd();
+        let window = window.descriptor().ok_or(io::ErrorKind::InvalidInput)?.as_raw_fd();
         let parent = std::process::id();
         Ok(Self { regions, start, window, memory, filter: allow(filter::KEEP)?, parent })
     }

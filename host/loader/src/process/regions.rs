@@ -9,6 +9,8 @@ use holdfast_launch::Region;
 use holdfast_launch::headers::{EXECUTE, READ, WRITE};
 use holdfast_launch::plan::Kind;
 
+use crate::large;
+
 /// Maps one region where the plan wants it, with its content and then its permissions.
 ///
 /// # Errors
@@ -30,6 +32,9 @@ pub(super) fn map(region: &Region, window: RawFd) -> io::Result<()> {
     // A kernel before 4.17 takes the address for a hint only.
     if mapped != place || region.content.len() > length {
         return Err(io::ErrorKind::AddrInUse.into());
+    }
+    if region.kind == Kind::Memory {
+        large::advise(place, length);
     }
     // SAFETY: the mapping is new, writable, and at least as long as the content.
     unsafe { ptr::copy_nonoverlapping(region.content.as_ptr(), place.cast(), region.content.len()) };

@@ -22,8 +22,7 @@ use program::{Program, image};
 const MEMORY: u64 = 64 << 20;
 
 fn start(backend: Choice, program: Program) -> Handle {
-    let image = image(program);
-    let config = LoaderConfig { backend, memory: MEMORY, vcpus: 2, image: &image };
+    let config = LoaderConfig { backend, memory: MEMORY, vcpus: 2, image: image(program).leak() };
     spawn(&config).expect("a loader")
 }
 
@@ -170,10 +169,10 @@ fn has_nothing_of_the_loader(backend: Choice) {
 }
 
 fn refuses_what_is_no_image(backend: Choice) {
-    let mut damaged = image(Program::Exit);
+    let damaged = image(Program::Exit).leak();
     let note = damaged.windows(8).position(|bytes| bytes == b"Holdfast").expect("the note");
     damaged[note + 12] ^= 1;
-    for (image, what) in [(&b"nonsense"[..], "not an ELF"), (&damaged, "version 0")] {
+    for (image, what) in [(&b"nonsense"[..], "not an ELF"), (&*damaged, "version 0")] {
         let config = LoaderConfig { backend, memory: MEMORY, vcpus: 1, image };
         match spawn(&config).expect("a loader").started() {
             Err(LoaderError::Image(message)) => assert!(message.contains(what), "{message}"),
@@ -183,9 +182,9 @@ fn refuses_what_is_no_image(backend: Choice) {
 }
 
 fn refuses_a_shape_out_of_range(backend: Choice) {
-    let image = image(Program::Exit);
+    let image: &'static [u8] = image(Program::Exit).leak();
     for (memory, vcpus) in [(MEMORY, 0), (MEMORY, 65), (MEMORY + 1, 1), (1 << 20, 1), (1 << 50, 1)] {
-        let config = LoaderConfig { backend, memory, vcpus, image: &image };
+        let config = LoaderConfig { backend, memory, vcpus, image };
         match spawn(&config).expect("a loader").started() {
             Err(LoaderError::Shape(_)) => {}
             other => panic!("{memory} {vcpus}: {other:?}"),

@@ -1,0 +1,271 @@
+//! SGX and TDX quotes.
+
+mod demands;
+mod library;
+
+use dcap_qvl::QuoteClaims;
+use der::Decode;
+use holdfast_evidence::quote::{Body, Quote, TEE_TDX};
+use sha2::{Digest, Sha256};
+
+use crate::anchors::{INTEL_ROOT, Standing, standing};
+use crate::ledger::{Check, Fault, Ledger, Pass};
+use crate::policy::{PlatformPolicy, SgxPolicy, TdxPolicy, hex};
+use crate::verdict::{Blame, Claims, Tee};
+use crate::{Collateral, Denied, IntelCollateral, Policy, Step, UnixTime, Verified};
+
+/// The longest quote that is read, in bytes. Real ones have about 5 KiB.
+const MAX_QUOTE: usize = 1 << 18;
+
+/// The most collateral that is read, in bytes. Intel's has about 30 KiB.
+const MAX_COLLATERAL: usize = 1 << 22;
+
+const FETCH: &str = "fetch the collateral again, for this platform and this time";
+const FORGED: &str = "it was changed, or put together from parts: ask the TEE for a new quote";
+const OTHER_ROOT: &str = "do not trust where this came from";
+
+/// Steps that the library may refuse and only this crate passes.
+const OURS: [Step; 2] = [Step::TdxModule, Step::TcbStatus];
+
+/// Which TEE a quote claims to be of: by its header, where the parser may still refuse it.
+fn claimed(bytes: &[u8]) -> Tee {
+    match bytes.get(4..8) {
+        Some(tee) if *tee == TEE_TDX.to_le_bytes() => Tee::Tdx,
+        _ => Tee::Sgx,
+    }
+}
+
+/// Appraises a quote.
+pub(crate) fn appraise(
+    bytes: &[u8],
+    collateral: &Collateral,
+    policy: &Policy,
+    now: UnixTime,
+) -> Result<Verified, Denied> {
+    let tee = claimed(bytes);
+    let mut ledger = Ledger::new(tee, now);
+    let platform = match tee {
+        Tee::Tdx => policy.tdx.as_ref().map(|tdx| &tdx.platform),
+        Tee::Sgx | Tee::Snp => policy.sgx.as_ref().map(|sgx| &sgx.platform),
+    };
+    ledger.record(Step::Policy, section(tee, platform));
+    let quote = ledger.yielding(Step::Format, format(bytes, tee));
+    let collateral = ledger.yielding(Step::Collateral, complete(collateral));
+    let Some(quote) = quote else { return ledger.finish(None) };
+    ledger.record(Step::Reserved, demands::reserved(&quote));
+    ledger.record(Step::ReportData, crate::snp::report_data(quote.report_data(), policy));
+    let claims =
+        collateral.and_then(|collateral| verified(&mut ledger, bytes, &quote, collateral, policy, now));
+    if let (Some(claims), Some(platform)) = (&claims, platform) {
+        ledger.record(Step::TcbStatus, demands::tcb_status(claims, platform));
+        ledger.record(Step::TcbEvaluation, demands::tcb_evaluation(claims, platform));
+        ledger.record(Step::PlatformIdentity, demands::platform(claims, platform));
+    }
+    let measurement = match &quote.body {
+        Body::Sgx(report) => {
+            ledger.record(Step::Debug, demands::sgx::debug(report));
+            if let Some(policy) = &policy.sgx {
+                enclave(&mut ledger, report, policy);
+            }
+            hex(&report.mr_enclave)
+        }
+        Body::Td10(report) => td(&mut ledger, &quote.body, report, policy.tdx.as_ref()),
+        Body::Td15(report) => td(&mut ledger, &quote.body, &report.base, policy.tdx.as_ref()),
+    };
+    ledger.finish(claims.map(|claims| Claims {
+        measurement,
+        report_data: hex(quote.report_data()),
+        platform: hex(&claims.platform.pck.ppid),
+    }))
+}
+
+fn section(tee: Tee, platform: Option<&PlatformPolicy>) -> Check {
+    let name = if tee == Tee::Tdx { "[tdx]" } else { "[sgx]" };
+    match platform {
+        Some(_) => Ok(Pass::found(name)),
+        None => {
+            let remedy = "write the section, if you accept evidence of this kind";
+            Err(Fault::new(Blame::Policy, format!("no {name}"), name, remedy))
+        }
+    }
+}
+
+/// Exactly one quote. SGX has version 3; TDX 4 or 5.
+fn format(bytes: &[u8], tee: Tee) -> Result<(Quote, Pass), Fault> {
+    let remedy = "pass on the quote alone, as the quoting enclave gave it";
+    let fault = |found: String| {
+        Fault::new(
+            Blame::Evidence,
+            found,
+            "an SGX quote of version 3, or a TDX quote of version 4 or 5",
+            remedy,
+        )
+    };
+    if bytes.len() > MAX_QUOTE {
+        return Err(fault(format!("{} bytes", bytes.len())));
+    }
+    let quote = Quote::parse(bytes).map_err(|error| fault(error.to_string()))?;
+    let version = quote.header.version;
+    match (&quote.body, version) {
+        (Body::Sgx(_), 3) if tee == Tee::Sgx => {}
+        (Body::Td10(_) | Body::Td15(_), 4 | 5) if tee == Tee::Tdx => {}
+        _ => return Err(fault(format!("a {tee} quote of version {version} with another body"))),
+    }
+    Ok((quote, Pass::found(format!("version {version}, {} bytes", bytes.len()))))
+}
+
+fn complete(collateral: &Collateral) -> Result<(&IntelCollateral, Pass), Fault> {
+    let fault =
+        |found: String| Fault::new(Blame::Collateral, found, "collateral of Intel's, at most 4 MiB", FETCH);
+    match collateral {
+        Collateral::Intel(intel) if intel.length() <= MAX_COLLATERAL => {
+            Ok((intel, Pass::found(format!("{} bytes", intel.length()))))
+        }
+        Collateral::Intel(intel) => Err(fault(format!("{} bytes", intel.length()))),
+        Collateral::Amd(_) => Err(fault("collateral of AMD's".to_owned())),
+        Collateral::None => Err(fault("none".to_owned())),
+    }
+}
+
+/// The steps up to [`Step::TcbStatus`], by the library.
+fn verified(
+    ledger: &mut Ledger,
+    bytes: &[u8],
+    quote: &Quote,
+    collateral: &IntelCollateral,
+    policy: &Policy,
+    now: UnixTime,
+) -> Option<QuoteClaims> {
+    let embedded = &quote.signature.certification.data;
+    let chain = collateral.pck_certificate_chain.as_ref().map_or(&**embedded, String::as_bytes);
+    let chain = library::certificates(chain);
+    let root = ledger.yielding(Step::Root, root(&chain, policy));
+    let root = match root {
+        Some((root, Standing::Simulated)) => {
+            ledger.simulated();
+            root
+        }
+        _ => INTEL_ROOT,
+    };
+    let refusal = match library::verify(bytes, &chain, collateral, root, now) {
+        Ok(claims) => {
+            for step in library::ORDER.into_iter().filter(|step| !OURS.contains(step)) {
+                ledger.record(step, Ok(Pass::found(shown(step, &claims))));
+            }
+            return Some(claims);
+        }
+        Err(refusal) => refusal,
+    };
+    // Revocation lists are read first but needed until the last chain is done.
+    let reached = library::ORDER.iter().position(|step| *step == refusal.step).unwrap_or(0);
+    let chains_done =
+        library::ORDER.iter().position(|step| *step == Step::PckChain).is_some_and(|chain| reached > chain);
+    for step in library::ORDER
+        .into_iter()
+        .take(reached)
+        .filter(|step| !OURS.contains(step) && (*step != Step::Revocation || chains_done))
+    {
+        ledger.record(step, Ok(Pass::found("holds")));
+    }
+    let (blame, remedy) = match refusal.step {
+        Step::QuotingEnclave | Step::Signature => (Blame::Evidence, FORGED),
+        Step::Migration | Step::ServiceTd | Step::Attributes => {
+            (Blame::Evidence, "launch the TD with other attributes")
+        }
+        Step::TdxModule | Step::TcbStatus => {
+            (Blame::Platform, "the machine's owner must update microcode, BIOS and the TDX module")
+        }
+        _ => (Blame::Collateral, FETCH),
+    };
+    ledger
+        .record(refusal.step, Err(Fault::new(blame, refusal.text, library::expected(refusal.step), remedy)));
+    None
+}
+
+/// Intel's pinned root, or one in the chain that the policy names. A chain may leave its root out, have an older
+/// certificate of Intel's for the same key, or be in another order; a root with another key it may not have.
+fn root<'a>(chain: &'a [Vec<u8>], policy: &Policy) -> Result<((&'a [u8], Standing), Pass), Fault> {
+    for der in chain.iter().take(library::MAX_CHAIN) {
+        let fingerprint = Sha256::digest(der).into();
+        match standing(der, fingerprint, &[INTEL_ROOT], &policy.insecure) {
+            Some(Standing::Pinned) => break,
+            Some(Standing::Simulated) => {
+                let found =
+                    format!("SHA-256 {}, SIMULATED: named under [insecure] in the policy", hex(&fingerprint));
+                return Ok(((der, Standing::Simulated), Pass::found(found)));
+            }
+            None if foreign_root(der) => {
+                let found = format!("a root with SHA-256 {}", hex(&fingerprint));
+                let expected = "Intel's pinned root, or one that the policy names under [insecure]";
+                return Err(Fault::new(Blame::Evidence, found, expected, OTHER_ROOT));
+            }
+            None => {}
+        }
+    }
+    Ok(((INTEL_ROOT, Standing::Pinned), Pass::found("Intel SGX Root CA, pinned")))
+}
+
+/// Whether a certificate names itself as its issuer, and has another key than Intel's root. What cannot be read
+/// is left to [`Step::PckChain`].
+fn foreign_root(der: &[u8]) -> bool {
+    let read = |der| x509_cert::Certificate::from_der(der).ok();
+    read(der).is_some_and(|certificate| {
+        let tbs = certificate.tbs_certificate();
+        let key = tbs.subject_public_key_info();
+        let same = |pinned: x509_cert::Certificate| pinned.tbs_certificate().subject_public_key_info() == key;
+        tbs.issuer() == tbs.subject() && !read(INTEL_ROOT).is_some_and(same)
+    })
+}
+
+/// What a step of the library has found.
+fn shown(step: Step, claims: &QuoteClaims) -> String {
+    let platform = &claims.platform;
+    match step {
+        Step::Revocation => format!(
+            "none revoked, by lists {} (root) and {} (PCK)",
+            platform.root_ca_crl_num, platform.pck_crl_num
+        ),
+        Step::TcbInfo => format!(
+            "signed, for FMSPC {}, TCB date {}",
+            hex(&platform.pck.fmspc),
+            platform.tcb_level.tcb_date
+        ),
+        Step::QeIdentity => format!("signed, evaluation {}", claims.qe.tcb_eval_data_number),
+        Step::PckChain => {
+            format!("valid, all collateral until {}", UnixTime(claims.earliest_expiration_date))
+        }
+        Step::QuotingEnclave => {
+            format!("genuine, ISVSVN {}, {}", claims.qe.report.isv_svn, claims.qe.tcb_level.tcb_status)
+        }
+        _ => "holds".to_owned(),
+    }
+}
+
+fn enclave(ledger: &mut Ledger, report: &holdfast_evidence::quote::SgxReport, policy: &SgxPolicy) {
+    ledger.record(Step::Attributes, demands::sgx::attributes(report, policy));
+    ledger.record(Step::Extensions, demands::sgx::extensions(report, policy));
+    ledger.record(Step::Measurement, demands::sgx::measurement(report, policy));
+    ledger.record(Step::Signer, demands::sgx::signer(report, policy));
+    ledger.record(Step::Configuration, demands::sgx::configuration(report, policy));
+}
+
+/// The steps on a TD. Returns MRTD.
+fn td(
+    ledger: &mut Ledger,
+    body: &Body,
+    report: &holdfast_evidence::quote::TdReport10,
+    policy: Option<&TdxPolicy>,
+) -> String {
+    let attributes = report.td_attributes;
+    ledger.record(Step::Debug, demands::tdx::debug(attributes));
+    ledger.record(Step::Migration, demands::tdx::migration(attributes));
+    ledger.record(Step::ServiceTd, demands::tdx::service_td(body, attributes));
+    if let Some(policy) = policy {
+        ledger.record(Step::TdxModule, demands::tdx::module(report, policy));
+        ledger.record(Step::Attributes, demands::tdx::attributes(report, policy));
+        ledger.record(Step::Extensions, demands::tdx::extensions(report, policy));
+        ledger.record(Step::Measurement, demands::tdx::measurement(report, policy));
+        ledger.record(Step::Configuration, demands::tdx::configuration(report, policy));
+    }
+    hex(&report.mr_td)
+}

@@ -1,9 +1,11 @@
 //! The changes a database can undergo, and what each does to the tables.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use serde::{Deserialize, Serialize};
 
-use crate::{DatabaseError, Kind, Platform, ReferenceValue, Status, Tee, TrustAnchor};
+use crate::{
+    BundleError, DatabaseError, Kind, Platform, ReferenceValue, SeenBundle, Status, Tee, TrustAnchor, hex,
+};
 
 /// One change, as the log keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,19 +18,30 @@ pub enum Change {
         /// With `value`, which one.
         kind: Kind,
         /// With `kind`, which one.
+        #[serde(with = "crate::hex")]
         value: Vec<u8>,
         /// The new status.
         status: Status,
     },
-    /// Adds or replaces a trust anchor.
-    PutAnchor(TrustAnchor),
-    /// Removes a trust anchor.
+    /// Adds a trust anchor. A key identifier is not used again for another key.
+    AddAnchor(TrustAnchor),
+    /// Removes a trust anchor. What it vouched for stays.
     RemoveAnchor {
         /// Which one.
-        kid: Vec<u8>,
+        kid: String,
     },
     /// Adds or renames a platform.
     PutPlatform(Platform),
+    /// Removes a platform.
+    RemovePlatform {
+        /// With `identity`, which one.
+        tee: Tee,
+        /// With `tee`, which one.
+        #[serde(with = "crate::hex")]
+        identity: Vec<u8>,
+    },
+    /// Remembers a bundle that is newer than those seen before.
+    SeeBundle(SeenBundle),
 }
 
 impl Change {
@@ -49,23 +62,37 @@ impl Change {
                 found.status = *status;
                 put_value(db, &found)
             }
-            Self::PutAnchor(anchor) => {
-                db.execute("REPLACE INTO trust_anchor VALUES (?1, ?2)", params![anchor.kid, json(anchor)?])?;
-                Ok(())
+            Self::AddAnchor(anchor) => {
+                anchor.validate()?;
+                if find_anchor(db, &anchor.kid)?.is_some() {
+                    return Err(DatabaseError::AnchorExists(anchor.kid.clone()));
+                }
+                let row = params![anchor.kid, json(anchor)?];
+                db.execute("INSERT INTO trust_anchor VALUES (?1, ?2)", row).map(drop).map_err(Into::into)
             }
             Self::RemoveAnchor { kid } => {
-                match db.execute("DELETE FROM trust_anchor WHERE kid = ?1", [kid])? {
-                    0 => Err(DatabaseError::Unknown { what: "trust anchor", name: hex(kid) }),
-                    _ => Ok(()),
-                }
+                let removed = db.execute("DELETE FROM trust_anchor WHERE kid = ?1", [kid])?;
+                one(removed, "trust anchor", || kid.clone())
             }
             Self::PutPlatform(platform) => {
-                let tee: Tee = platform.tee;
-                db.execute(
-                    "REPLACE INTO platform VALUES (?1, ?2, ?3)",
-                    params![json(&tee)?, platform.identity, json(platform)?],
-                )?;
-                Ok(())
+                platform.validate()?;
+                let row = params![platform.tee.name(), platform.identity, json(platform)?];
+                db.execute("REPLACE INTO platform VALUES (?1, ?2, ?3)", row).map(drop).map_err(Into::into)
+            }
+            Self::RemovePlatform { tee, identity } => {
+                let name = params![tee.name(), identity];
+                let removed = db.execute("DELETE FROM platform WHERE tee = ?1 AND identity = ?2", name)?;
+                one(removed, "platform", || hex(identity))
+            }
+            Self::SeeBundle(seen) => {
+                seen.validate()?;
+                if let Some(newest) = find_bundle(db, &seen.signer, &seen.id)?
+                    && newest.version >= seen.version
+                {
+                    return Err(BundleError::Rollback { found: seen.version, newest: newest.version }.into());
+                }
+                let row = params![seen.signer, seen.id, json(seen)?];
+                db.execute("REPLACE INTO bundle VALUES (?1, ?2, ?3)", row).map(drop).map_err(Into::into)
             }
         }
     }
@@ -77,14 +104,42 @@ pub(crate) fn find_value(
     kind: Kind,
     value: &[u8],
 ) -> Result<Option<ReferenceValue>, DatabaseError> {
-    let body: Option<String> = db
-        .query_row(
-            "SELECT body FROM reference_value WHERE kind = ?1 AND value = ?2",
-            params![json(&kind)?, value],
-            |row| row.get(0),
-        )
-        .optional()?;
-    body.map(|body| parse("reference_value", &body)).transpose()
+    let query = "SELECT body FROM reference_value WHERE kind = ?1 AND value = ?2";
+    find(db, "reference_value", query, params![kind.name(), value])
+}
+
+/// The anchor of that key identifier.
+pub(crate) fn find_anchor(db: &Connection, kid: &str) -> Result<Option<TrustAnchor>, DatabaseError> {
+    find(db, "trust_anchor", "SELECT body FROM trust_anchor WHERE kid = ?1", params![kid])
+}
+
+/// The newest bundle seen of that signer and id.
+pub(crate) fn find_bundle(
+    db: &Connection,
+    signer: &str,
+    id: &str,
+) -> Result<Option<SeenBundle>, DatabaseError> {
+    find(db, "bundle", "SELECT body FROM bundle WHERE signer = ?1 AND id = ?2", params![signer, id])
+}
+
+fn find<T: for<'a> Deserialize<'a>>(
+    db: &Connection,
+    table: &'static str,
+    query: &str,
+    name: &[&dyn ToSql],
+) -> Result<Option<T>, DatabaseError> {
+    let body: Option<String> = db.query_row(query, name, |row| row.get(0)).optional()?;
+    body.map(|body| parse(table, &body)).transpose()
+}
+
+/// All bodies of a table, in the order of its key.
+pub(crate) fn all<T: for<'a> Deserialize<'a>>(
+    db: &Connection,
+    table: &'static str,
+) -> Result<Vec<T>, DatabaseError> {
+    let mut statement = db.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2"))?;
+    let bodies = statement.query_map([], |row| row.get::<_, String>("body"))?;
+    bodies.map(|body| parse(table, &body?)).collect()
 }
 
 /// A table's body, read back.
@@ -101,7 +156,7 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, DatabaseError> {
 fn put_value(db: &Connection, value: &ReferenceValue) -> Result<(), DatabaseError> {
     db.execute(
         "REPLACE INTO reference_value VALUES (?1, ?2, ?3)",
-        params![json(&value.kind)?, value.value, json(value)?],
+        params![value.kind.name(), value.value, json(value)?],
     )?;
     Ok(())
 }
@@ -113,6 +168,6 @@ fn refuse_revoked(value: &ReferenceValue) -> Result<(), DatabaseError> {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn one(removed: usize, what: &'static str, name: impl FnOnce() -> String) -> Result<(), DatabaseError> {
+    if removed == 0 { Err(DatabaseError::Unknown { what, name: name() }) } else { Ok(()) }
 }

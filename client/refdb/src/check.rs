@@ -38,7 +38,7 @@ pub(crate) fn check(db: &Connection) -> Result<Checked, DatabaseError> {
         entries = expected;
         Ok(())
     })?;
-    for table in ["reference_value", "trust_anchor", "platform"] {
+    for table in schema::TABLES {
         if rows(db, table)? != rows(&replay, table)? {
             return Err(Damage::Table(table).into());
         }

@@ -5,8 +5,11 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use crate::change::{find_value, json, parse};
-use crate::{Change, Checked, DatabaseError, Entry, Kind, ReferenceValue, Status, check, log, schema};
+use crate::change::{all, find_value, json};
+use crate::{
+    Change, Checked, DatabaseError, Entry, Kind, Platform, ReferenceValue, SeenBundle, Status, TrustAnchor,
+    check, log, schema,
+};
 
 /// How often to ask again while another process changes the file.
 const POLL: Duration = Duration::from_millis(2);
@@ -81,9 +84,31 @@ impl Database {
     /// # Errors
     /// [`DatabaseError::Damaged`], [`DatabaseError::Sqlite`].
     pub fn values(&self) -> Result<Vec<ReferenceValue>, DatabaseError> {
-        let mut statement = self.0.prepare("SELECT body FROM reference_value ORDER BY kind, value")?;
-        let bodies = statement.query_map([], |row| row.get::<_, String>(0))?;
-        bodies.map(|body| parse("reference_value", &body?)).collect()
+        all(&self.0, "reference_value")
+    }
+
+    /// All trust anchors.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Damaged`], [`DatabaseError::Sqlite`].
+    pub fn anchors(&self) -> Result<Vec<TrustAnchor>, DatabaseError> {
+        all(&self.0, "trust_anchor")
+    }
+
+    /// All platforms.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Damaged`], [`DatabaseError::Sqlite`].
+    pub fn platforms(&self) -> Result<Vec<Platform>, DatabaseError> {
+        all(&self.0, "platform")
+    }
+
+    /// The newest bundle seen of each signer and id.
+    ///
+    /// # Errors
+    /// [`DatabaseError::Damaged`], [`DatabaseError::Sqlite`].
+    pub fn bundles(&self) -> Result<Vec<SeenBundle>, DatabaseError> {
+        all(&self.0, "bundle")
     }
 
     /// The values that evidence may be compared with at `now`: trusted and within their validity.

@@ -1,5 +1,7 @@
 //! What can be wrong with a database or a request to change it.
 
+use crate::BundleError;
+
 /// A database could not be opened, read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -43,6 +45,21 @@ pub enum DatabaseError {
         /// Bytes found.
         found: usize,
     },
+    /// A public or private key that is not one of those that are used here.
+    #[error(
+        "this is no key that can be used: give P-256, P-384 or Ed25519, public as SubjectPublicKeyInfo, private \
+         as unencrypted PKCS #8"
+    )]
+    Key,
+    /// The key identifier is taken.
+    #[error("there is a trust anchor {0:?} already; remove it first, or use another key identifier")]
+    AnchorExists(String),
+    /// A name that cannot be shown or compared.
+    #[error("the {0} must have 1 to 256 bytes and no control characters")]
+    Text(&'static str),
+    /// The bundle was refused, and nothing of it is in the database.
+    #[error("the bundle is refused: {0}")]
+    Bundle(#[from] BundleError),
     /// The file is damaged or was altered.
     #[error("the database is damaged: {0}; restore it from a copy or an exported bundle")]
     Damaged(#[from] Damage),

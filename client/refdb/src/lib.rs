@@ -5,17 +5,23 @@
 //! Time is always a parameter: seconds since 1970-01-01T00:00:00Z.
 #![forbid(unsafe_code)]
 
+mod bundle;
 mod change;
 mod check;
 mod database;
 mod error;
+mod hex;
+mod key;
 mod log;
 mod schema;
 mod value;
 
+pub use bundle::BundleError;
 pub use change::Change;
 pub use check::Checked;
 pub use database::Database;
 pub use error::{Damage, DatabaseError};
+pub use hex::{hex, unhex};
+pub use key::{Algorithm, MAX_KEY, PublicKey, SigningKey};
 pub use log::{Digest, Entry};
-pub use value::{Kind, Platform, ReferenceValue, Status, Tee, TrustAnchor, Validity};
+pub use value::{Kind, Platform, ReferenceValue, SeenBundle, Status, Tee, TrustAnchor, Validity};

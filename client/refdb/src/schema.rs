@@ -4,6 +4,9 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use crate::DatabaseError;
 
+/// Every table that the log's replay must give.
+pub(crate) const TABLES: [&str; 4] = ["reference_value", "trust_anchor", "platform", "bundle"];
+
 /// "Hfdb".
 const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Hfdb");
 
@@ -11,9 +14,11 @@ const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Hfdb");
 const MIGRATIONS: [&str; 1] = ["
 CREATE TABLE reference_value (kind TEXT NOT NULL, value BLOB NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (kind, value)) STRICT, WITHOUT ROWID;
-CREATE TABLE trust_anchor (kid BLOB PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE trust_anchor (kid TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE platform (tee TEXT NOT NULL, identity BLOB NOT NULL, body TEXT NOT NULL,
     PRIMARY KEY (tee, identity)) STRICT, WITHOUT ROWID;
+CREATE TABLE bundle (signer TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (signer, id)) STRICT, WITHOUT ROWID;
 CREATE TABLE log (sequence INTEGER PRIMARY KEY, time INTEGER NOT NULL, change TEXT NOT NULL,
     hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;
 CREATE TRIGGER log_no_update BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use holdfast_refdb::{Change, Database, TrustAnchor};
+use holdfast_refdb::{Change, Database, Platform, Tee};
 
 const FILE: &str = "REFDB_TEST_FILE";
 const CHANGES: &str = "REFDB_TEST_CHANGES";
@@ -18,8 +18,10 @@ fn writer() {
     let mut db = Database::open(Path::new(&path)).unwrap();
     let changes: u32 = std::env::var(CHANGES).unwrap().parse().unwrap();
     for count in 0..changes {
-        let kid = [std::process::id().to_be_bytes(), count.to_be_bytes()].concat();
-        let entry = db.change(&Change::PutAnchor(TrustAnchor { kid, public_key: vec![0; 64] }), 0).unwrap();
+        let mut identity = [std::process::id().to_be_bytes(), count.to_be_bytes()].concat();
+        identity.resize(Tee::Snp.identity_length(), 0);
+        let platform = Platform { tee: Tee::Snp, identity, name: "test".into() };
+        let entry = db.change(&Change::PutPlatform(platform), 0).unwrap();
         if writeln!(std::io::stderr(), "ack {}", entry.sequence).is_err() {
             return;
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::change::{all, find_value, json};
 use crate::{
@@ -63,12 +63,21 @@ impl Database {
     /// # Errors
     /// Those of the change, with nothing changed; [`DatabaseError::Sqlite`].
     pub fn change(&mut self, change: &Change, now: i64) -> Result<Entry, DatabaseError> {
-        // Immediate: the predecessor's hash is read under the write lock.
-        let transaction = self.0.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        change.apply(&transaction)?;
-        let entry = log::append(&transaction, now, &json(change)?)?;
+        let transaction = self.begin()?;
+        let entry = Self::record(&transaction, change, now)?;
         transaction.commit()?;
         Ok(entry)
+    }
+
+    /// Takes the write lock: what is read from here on stays true until the commit.
+    pub(crate) fn begin(&mut self) -> Result<Transaction<'_>, DatabaseError> {
+        Ok(self.0.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    }
+
+    /// Makes a change and its log entry. Both or neither only once the caller commits.
+    pub(crate) fn record(db: &Transaction<'_>, change: &Change, now: i64) -> Result<Entry, DatabaseError> {
+        change.apply(db)?;
+        log::append(db, now, &json(change)?)
     }
 
     /// The value of that name, whatever its status.

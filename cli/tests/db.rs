@@ -104,7 +104,7 @@ fn a_value_lives() {
     let add = [&add[..], &["--not-before", "100", "--not-after", "2100-01-01T00:00:00Z"]].concat();
     assert!(place.done(&add).starts_with("1 "));
     let listed = place.done(&["db", "list"]);
-    let expected = "trusted, image 1.0, security version 3, valid 1970-01-01T00:01:40Z to 2100-01-01T00:00:00Z, by by hand";
+    let expected = "trusted, image 1.0, security version 3, valid 1970-01-01T00:01:40Z to 2100-01-01T00:00:00Z, vouched for by the owner";
     assert!(listed.contains(&name) && listed.contains(expected), "{listed}");
     place.done(&["db", "deprecate", &name]);
     assert!(place.done(&["db", "list", "values"]).contains("deprecated, "));

@@ -135,7 +135,7 @@ pub(crate) enum Add {
         #[arg(long, value_name = "TIME")]
         not_after: UnixTime,
         /// Who says so
-        #[arg(long, value_name = "NAME", default_value = "by hand")]
+        #[arg(long, value_name = "NAME", default_value = "the owner")]
         vouched_by: String,
     },
     /// The public key of a signer of bundles

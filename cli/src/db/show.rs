@@ -109,7 +109,7 @@ fn entry_json(entry: &Entry) -> Value {
 fn about(value: &ReferenceValue) -> String {
     let Validity { not_before, not_after } = value.validity;
     format!(
-        "{}:{}\n  {}, image {}, security version {}, valid {} to {}, by {}\n",
+        "{}:{}\n  {}, image {}, security version {}, valid {} to {}, vouched for by {}\n",
         value.kind.name(),
         hex(&value.value),
         value.status.name(),

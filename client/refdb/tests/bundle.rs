@@ -434,6 +434,13 @@ fn signed_content_of_another_shape_is_refused() {
     assert_eq!(place.refusal(&sign(long_tag), NOW), ENCODING);
     assert_eq!(place.refusal(&sign(vec![0xff]), NOW), Content("corim-map"));
     assert_eq!(place.refusal(&sign([0x81; 1000].to_vec()), NOW), Content("corim-map"));
+    // Lengths that nobody can mean: of bytes, of a list, of a map, in the envelope and in the content.
+    for kind in [0x5b, 0x9b, 0xbb] {
+        let huge = [&[kind][..], &[0x7f], &[0xff; 7]].concat();
+        let envelope = [&[0xd2][..], &huge].concat();
+        assert!(matches!(place.refusal(&envelope, NOW), BundleError::Envelope(_)));
+        assert_eq!(place.refusal(&sign(huge), NOW), Content("corim-map"));
+    }
     // The good one still goes in.
     place.db.import(&sign(good), NOW).unwrap();
 }

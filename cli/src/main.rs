@@ -5,6 +5,7 @@ mod cache;
 mod collateral;
 mod compile;
 mod config;
+mod db;
 mod evidence;
 mod failure;
 mod input;
@@ -66,6 +67,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Measure(options) => measure::measure(&options),
         Command::Verify(options) => verify::verify(&options),
         Command::Collateral(command) => collateral::collateral(&command),
+        Command::Db(options) => db::db(&options),
         Command::Policy(command) => verify::policy_command(&command),
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Command {
     /// Fetch what the vendors publish about their TEEs, and look after what is kept
     #[command(subcommand)]
     Collateral(Collateral),
+    /// Look after the measurement database: what evidence may show, and who vouches for it
+    Db(crate::db::options::Db),
     /// Explain what a TEE says of itself: SEV-SNP reports, SGX and TDX quotes
     #[command(subcommand)]
     Evidence(Evidence),
@@ -253,6 +255,7 @@ Examples:
   holdfast policy init policy.toml      # then fill in what you accept
   holdfast verify report.bin --policy policy.toml --collateral fetch
   holdfast verify report.bin --policy policy.toml --collateral certs/
+  holdfast verify report.bin --policy policy.toml --collateral fetch --db default
   holdfast verify quote.bin --policy policy.toml --collateral bundle.json --at 2025-08-30T00:00:00Z
 
 Exit status: 0 if the evidence is to be trusted, 77 if it is denied; 64 to 78 if it could not be appraised
@@ -272,6 +275,10 @@ pub(crate) struct Verify {
     pub(crate) collateral: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) services: Services,
+    /// Take the measurements that are accepted from this database (see `holdfast db`); the policy's own lists of
+    /// them must be empty
+    #[arg(long, value_name = "default|FILE")]
+    pub(crate) db: Option<PathBuf>,
     /// Appraise for this time, as in 2025-08-30T00:00:00Z or in seconds since 1970 [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<holdfast_verify::UnixTime>,

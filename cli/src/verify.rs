@@ -10,9 +10,9 @@ use holdfast_verify::policy::TEMPLATE;
 use holdfast_verify::{Policy, Verdict, verify as appraise};
 use serde::Serialize;
 
-use crate::collateral;
 use crate::failure::Failure;
 use crate::options::{self, Verify};
+use crate::{collateral, db};
 
 /// The longest file that can be evidence, in bytes.
 pub(crate) const LONGEST: u64 = 16 << 20;
@@ -32,10 +32,14 @@ pub(crate) fn verify(options: &Verify) -> Result<u8, Failure> {
         Some(expected) => policy.expecting(expected.0),
         None => policy,
     };
+    let now = options.at.unwrap_or_else(collateral::clock);
+    let policy = match &options.db {
+        Some(path) => db::fill(policy, path, now)?,
+        None => policy,
+    };
     let file = crate::input::read(&options.file, LONGEST)?;
     let evidence = evidence(&file, &options.file)?;
     let collateral = collateral::find(options.collateral.as_deref(), &options.services, evidence)?;
-    let now = options.at.unwrap_or_else(collateral::clock);
     let result = appraise(evidence, &collateral, &policy, now);
     let (verdict, claims) = match &result {
         Ok(verified) => (verified.verdict(), Some(verified.claims())),

@@ -17,6 +17,7 @@ mod launch;
 mod loader;
 mod measure;
 mod protocol;
+mod refdb;
 pub mod smoke;
 mod verify;
 
@@ -27,6 +28,7 @@ pub use launch::LAUNCH_IMAGE;
 pub use loader::LOADER_SERVICE;
 pub use measure::{FIRMWARE, ID_BLOCK, SIGSTRUCT};
 pub use protocol::PROTOCOL;
+pub use refdb::{BUNDLE_CONTENT, SIGNED_BUNDLE};
 pub use verify::{APPRAISAL_POLICY, VERIFY};
 
 /// Something that takes any bytes.
@@ -43,7 +45,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 21] = [
     GATE_REQUEST,
     GATE_REPLY,
     BOOT_INFO,
@@ -63,4 +65,6 @@ pub const TARGETS: [Target; 19] = [
     APPRAISAL_POLICY,
     DETECTION,
     ENVELOPE,
+    SIGNED_BUNDLE,
+    BUNDLE_CONTENT,
 ];

@@ -98,6 +98,16 @@ fn appraisal_policy() {
 }
 
 #[test]
+fn signed_bundle() {
+    run(&fuzz::SIGNED_BUNDLE);
+}
+
+#[test]
+fn bundle_content() {
+    run(&fuzz::BUNDLE_CONTENT);
+}
+
+#[test]
 fn no_target_is_forgotten() {
     let here = include_str!("smoke.rs");
     for target in fuzz::TARGETS {

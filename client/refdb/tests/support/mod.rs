@@ -1,0 +1,48 @@
+//! Signers and bundles for tests.
+
+use holdfast_refdb::{Bundle, Kind, ReferenceValue, SigningKey, Status, TrustAnchor, Validity};
+
+pub(crate) const SIGNER: &str = "Example Ltd";
+
+pub(crate) fn keys() -> [SigningKey; 3] {
+    [
+        SigningKey::P256(p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap()),
+        SigningKey::P384(p384::ecdsa::SigningKey::from_slice(&[7; 48]).unwrap()),
+        SigningKey::Ed25519(ed25519_dalek::SigningKey::from_bytes(&[7; 32])),
+    ]
+}
+
+pub(crate) fn anchor(key: &SigningKey) -> TrustAnchor {
+    TrustAnchor::new(SIGNER.into(), &key.public()).unwrap()
+}
+
+pub(crate) fn value(kind: Kind, byte: u8, status: Status) -> ReferenceValue {
+    ReferenceValue {
+        kind,
+        value: vec![byte; kind.length()],
+        image_version: "1.0".into(),
+        security_version: 3,
+        validity: Validity { not_before: 100, not_after: 200 },
+        status,
+        vouched_by: SIGNER.into(),
+    }
+}
+
+/// One value of each kind, and of each status.
+pub(crate) fn bundle(version: u64) -> Bundle {
+    Bundle {
+        id: "example/image".into(),
+        version,
+        validity: Validity { not_before: 100, not_after: 300 },
+        values: vec![
+            value(Kind::Measurement, 1, Status::Trusted),
+            value(Kind::MrTd, 2, Status::Trusted),
+            value(Kind::MrEnclave, 3, Status::Deprecated),
+            value(Kind::MrSigner, 4, Status::Revoked),
+        ],
+    }
+}
+
+pub(crate) fn signed(bundle: &Bundle, key: &SigningKey) -> Vec<u8> {
+    bundle.sign(&anchor(key).kid, SIGNER, key).unwrap()
+}

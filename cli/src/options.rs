@@ -275,8 +275,8 @@ pub(crate) struct Verify {
     pub(crate) collateral: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) services: Services,
-    /// Take the measurements that are accepted from this database (see `holdfast db`); the policy's own lists of
-    /// them must be empty
+    /// Take the measurements and machines that are accepted from this database (see `holdfast db`); the policy's
+    /// own lists of measurements must be empty
     #[arg(long, value_name = "default|FILE")]
     pub(crate) db: Option<PathBuf>,
     /// Appraise for this time, as in 2025-08-30T00:00:00Z or in seconds since 1970 [default: now]

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::failure::failed;
 use super::options::{Export, Import};
-use super::{now, pem, seconds, show, validity};
+use super::{now, pem, show, validity};
 use crate::failure::Failure;
 
 pub(super) fn import(db: &mut Database, options: &Import) -> Result<(), Failure> {
@@ -14,7 +14,7 @@ pub(super) fn import(db: &mut Database, options: &Import) -> Result<(), Failure>
         Some(file) => crate::input::read(file, MAX_BUNDLE as u64)?,
         None => embedded::BUNDLE.to_vec(),
     };
-    let imported = db.import(&bytes, options.at.map_or_else(now, seconds)).map_err(failed)?;
+    let imported = db.import(&bytes, now()).map_err(failed)?;
     let bundle = &imported.bundle;
     if options.json {
         return show::print_json(&json!({

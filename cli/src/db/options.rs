@@ -190,9 +190,6 @@ pub(crate) struct Import {
     /// The bundle for Holdfast's own image that is part of this command
     #[arg(long, conflicts_with = "file")]
     pub(crate) embedded: bool,
-    /// Import as at this time, as in 2026-12-01T00:00:00Z or in seconds since 1970 [default: now]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) at: Option<UnixTime>,
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -266,7 +263,7 @@ impl core::str::FromStr for PlatformName {
 #[derive(Clone, Debug)]
 pub(crate) struct EntryName {
     pub(crate) sequence: i64,
-    pub(crate) hash: Vec<u8>,
+    pub(crate) hash: [u8; 32],
 }
 
 impl core::str::FromStr for EntryName {
@@ -275,7 +272,7 @@ impl core::str::FromStr for EntryName {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const WRONG: &str = "write number:hash, as `holdfast db check` printed it";
         let (sequence, hex) = text.split_once(':').ok_or(WRONG)?;
-        let hash = bytes(hex).filter(|hash| hash.len() == 32).ok_or(WRONG)?;
+        let hash = bytes(hex).and_then(|hash| hash.try_into().ok()).ok_or(WRONG)?;
         Ok(Self { sequence: sequence.parse().map_err(|_| WRONG)?, hash })
     }
 }

@@ -11,23 +11,26 @@ use crate::failure::Failure;
 
 pub(super) fn list(db: &Database, what: Option<What>, json: bool) -> Result<(), Failure> {
     let wanted = |part| what.is_none_or(|what| what == part);
-    let values = if wanted(What::Values) { db.values().map_err(failed)? } else { Vec::new() };
-    let anchors = if wanted(What::Anchors) { db.anchors().map_err(failed)? } else { Vec::new() };
-    let platforms = if wanted(What::Platforms) { db.platforms().map_err(failed)? } else { Vec::new() };
-    let bundles = if wanted(What::Bundles) { db.bundles().map_err(failed)? } else { Vec::new() };
+    let values = if wanted(What::Values) { Some(db.values().map_err(failed)?) } else { None };
+    let anchors = if wanted(What::Anchors) { Some(db.anchors().map_err(failed)?) } else { None };
+    let platforms = if wanted(What::Platforms) { Some(db.platforms().map_err(failed)?) } else { None };
+    let bundles = if wanted(What::Bundles) { Some(db.bundles().map_err(failed)?) } else { None };
     if json {
-        return print_json(&json!({
-            "values": values, "anchors": anchors, "platforms": platforms, "bundles": bundles,
-        }));
+        let mut parts =
+            json!({ "values": values, "anchors": anchors, "platforms": platforms, "bundles": bundles });
+        if let Some(parts) = parts.as_object_mut() {
+            parts.retain(|_, part| !part.is_null());
+        }
+        return print_json(&parts);
     }
-    let mut text: String = values.iter().map(about).collect();
-    for TrustAnchor { kid, signer, .. } in &anchors {
+    let mut text: String = values.iter().flatten().map(about).collect();
+    for TrustAnchor { kid, signer, .. } in anchors.iter().flatten() {
         text += &format!("anchor {kid}\n  of {signer}\n");
     }
-    for platform in &platforms {
+    for platform in platforms.iter().flatten() {
         text += &format!("{}:{}\n  {}\n", platform.tee.name(), hex(&platform.identity), platform.name);
     }
-    for bundle in &bundles {
+    for bundle in bundles.iter().flatten() {
         text += &format!("bundle {}\n  number {}, of {}\n", bundle.id, bundle.version, bundle.signer);
     }
     crate::print(&text)
@@ -76,11 +79,15 @@ pub(super) fn log(db: &Database, after: i64, limit: u32, json: bool) -> Result<(
 pub(super) fn check(db: &mut Database, demanded: Option<&EntryName>, json: bool) -> Result<(), Failure> {
     let checked = db.check().map_err(failed)?;
     if let Some(demanded) = demanded {
-        let found = db.log(demanded.sequence.saturating_sub(1), 1).map_err(failed)?;
-        if !found
-            .iter()
-            .any(|entry| entry.sequence == demanded.sequence && entry.hash[..] == demanded.hash[..])
-        {
+        // Before the first entry there is nothing, with a hash of zeros.
+        let hash = match demanded.sequence {
+            0 => Some([0; 32]),
+            number => {
+                let found = db.log(number.saturating_sub(1), 1).map_err(failed)?;
+                found.first().filter(|entry| entry.sequence == number).map(|entry| entry.hash)
+            }
+        };
+        if hash != Some(demanded.hash) {
             let message = format!(
                 "the log is not the one that had entry {}: it was replaced or cut; restore the database from a copy",
                 demanded.sequence

@@ -33,11 +33,7 @@ impl Database {
         let transaction = self.begin()?;
         let anchor = find_anchor(&transaction, signed.kid())?
             .ok_or_else(|| BundleError::UnknownSigner(signed.kid().to_owned()))?;
-        let Bundle { id, version, values, .. } = {
-            let bundle = signed.verify(&anchor)?;
-            bundle.check_time(now)?;
-            bundle
-        };
+        let Bundle { id, version, values, .. } = signed.verify(&anchor)?.valid_at(now)?;
         let digest = Sha256::digest(signed.payload()).to_vec();
         let seen = SeenBundle { signer: anchor.signer, id, version, digest };
         let mut imported = Imported { bundle: seen.clone(), repeated: false, written: 0, kept: 0 };

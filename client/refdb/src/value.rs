@@ -96,7 +96,7 @@ impl Kind {
 pub enum Status {
     /// May be accepted.
     Trusted,
-    /// Superseded: accepted only by a policy that says so.
+    /// Superseded: not accepted, unless it is trusted again.
     Deprecated,
     /// Never accepted again.
     Revoked,

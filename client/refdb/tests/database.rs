@@ -1,9 +1,12 @@
 //! The database, by its public face and, to damage it, by SQLite directly.
 
+mod support;
+
 use holdfast_refdb::{
     BundleError, Change, Damage, Database, DatabaseError, Kind, Platform, PublicKey, ReferenceValue,
-    SeenBundle, SigningKey, Status, Tee, TrustAnchor, Validity,
+    SeenBundle, Status, Tee, TrustAnchor, Validity,
 };
+use support::keys;
 
 fn value(byte: u8) -> ReferenceValue {
     ReferenceValue {
@@ -99,14 +102,6 @@ fn an_unknown_field_of_a_change_is_refused() {
     assert_eq!(serde_json::from_str::<Change>(known).unwrap(), Change::RemoveAnchor { kid: "a".into() });
     let unknown = r#"{"change":"remove-anchor","kid":"a","until":9}"#;
     assert!(serde_json::from_str::<Change>(unknown).unwrap_err().to_string().contains("until"));
-}
-
-fn keys() -> [SigningKey; 3] {
-    [
-        SigningKey::P256(p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap()),
-        SigningKey::P384(p384::ecdsa::SigningKey::from_slice(&[7; 48]).unwrap()),
-        SigningKey::Ed25519(ed25519_dalek::SigningKey::from_bytes(&[7; 32])),
-    ]
 }
 
 #[test]

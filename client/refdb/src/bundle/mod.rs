@@ -33,8 +33,8 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Refuses a bundle outside its validity.
-    pub(crate) fn check_time(&self, now: i64) -> Result<(), BundleError> {
+    /// The bundle, if `now` lies within its validity.
+    pub(crate) fn valid_at(self, now: i64) -> Result<Self, BundleError> {
         let Validity { not_before, not_after } = self.validity;
         if now < not_before {
             return Err(BundleError::NotYetValid { not_before, now });
@@ -42,6 +42,6 @@ impl Bundle {
         if now > not_after {
             return Err(BundleError::Expired { not_after, now });
         }
-        Ok(())
+        Ok(self)
     }
 }

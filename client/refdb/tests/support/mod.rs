@@ -1,5 +1,7 @@
 //! Signers and bundles for tests.
 
+#![allow(dead_code, reason = "each test uses its part")]
+
 use holdfast_refdb::{Bundle, Kind, ReferenceValue, SigningKey, Status, TrustAnchor, Validity};
 
 pub(crate) const SIGNER: &str = "Example Ltd";

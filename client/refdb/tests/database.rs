@@ -53,6 +53,30 @@ fn a_file_of_others_is_refused() {
 }
 
 #[test]
+fn a_file_of_a_later_release_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    drop(Database::init(&path).unwrap());
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    for opened in [Database::open(&path), Database::init(&path)] {
+        assert!(matches!(opened, Err(DatabaseError::TooNew { found: 2, known: 1 })));
+    }
+}
+
+#[test]
+fn who_reads_waits_for_no_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    Database::init(&path).unwrap().change(&Change::PutValue(value(1)), 5).unwrap();
+    let mut writer = rusqlite::Connection::open(&path).unwrap();
+    let lock = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let mut db = Database::open(&path).unwrap();
+    assert_eq!(db.usable(15).unwrap().len(), 1);
+    db.check().unwrap();
+    drop(lock);
+}
+
+#[test]
 fn each_alteration_is_named() {
     let cases = [
         ("UPDATE reference_value SET body = replace(body, '1.0', '6.6')", Damage::Table("reference_value")),

@@ -82,6 +82,7 @@ fn each_alteration_is_named() {
         ("UPDATE reference_value SET body = replace(body, '1.0', '6.6')", Damage::Table("reference_value")),
         ("DELETE FROM reference_value", Damage::Table("reference_value")),
         ("DROP TRIGGER log_no_update; UPDATE log SET time = 0 WHERE sequence = 2", Damage::Chain(2)),
+        ("DROP TRIGGER log_no_update", Damage::Schema),
         ("DROP TRIGGER log_no_delete; DELETE FROM log WHERE sequence = 1", Damage::Gap { expected: 1 }),
     ];
     for (sql, expected) in cases {
@@ -96,6 +97,46 @@ fn each_alteration_is_named() {
             Err(DatabaseError::Damaged(found)) => assert_eq!(found, expected, "{sql}"),
             other => panic!("{sql}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_damaged_byte_is_found_or_means_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let mut db = Database::init(&path).unwrap();
+    for byte in 1..=3 {
+        db.change(&Change::PutValue(value(byte)), 5).unwrap();
+    }
+    let (checked, values) = (db.check().unwrap(), db.values().unwrap());
+    drop(db);
+    let good = std::fs::read(&path).unwrap();
+    let damaged = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let mut db = Database::open(&path)?;
+        let checked = db.check()?;
+        Ok::<_, DatabaseError>((checked, db.values()?))
+    };
+    let mut found = 0;
+    for at in (0..good.len()).step_by(11) {
+        let mut bad = good.clone();
+        bad[at] ^= 0xff;
+        match damaged(&bad) {
+            // A byte that SQLite does not use.
+            Ok(outcome) => assert_eq!(outcome, (checked.clone(), values.clone()), "byte {at}"),
+            Err(DatabaseError::NotOurs | DatabaseError::TooNew { .. } | DatabaseError::Damaged(_)) => {
+                found += 1
+            }
+            Err(error) => panic!("byte {at}: {error:?}"),
+        }
+    }
+    assert!(found > 100, "only {found} damages were found");
+    for length in (1..good.len()).step_by(1024) {
+        let error = damaged(&good[..length]).unwrap_err();
+        assert!(
+            matches!(error, DatabaseError::NotOurs | DatabaseError::Damaged(_)),
+            "{length} bytes: {error}"
+        );
     }
 }
 

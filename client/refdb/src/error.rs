@@ -99,17 +99,19 @@ impl From<rusqlite::Error> for DatabaseError {
         use rusqlite::Error::{
             FromSqlConversionFailure, InvalidColumnName, InvalidColumnType, SqlInputError, Utf8Error,
         };
-        let damaged = match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => return Self::NotOurs,
-            Some(rusqlite::ErrorCode::DatabaseCorrupt) => true,
-            // The tables are strict and the statements fixed: with a sound schema none of these happens.
-            _ => matches!(
+        use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_ERROR, SQLITE_NOTADB};
+        // The tables are strict and the statements fixed: in a sound file no statement is in error, and no column
+        // of another type. The low byte is the primary code.
+        let damaged = match error.sqlite_error().map(|found| found.extended_code & 0xff) {
+            Some(SQLITE_NOTADB) => return Self::NotOurs,
+            Some(code) => code == SQLITE_CORRUPT || code == SQLITE_ERROR,
+            None => matches!(
                 error,
                 FromSqlConversionFailure(..)
                     | InvalidColumnName(..)
                     | InvalidColumnType(..)
-                    | Utf8Error(..)
                     | SqlInputError { .. }
+                    | Utf8Error(..)
             ),
         };
         if damaged { Self::Damaged(Damage::Integrity(error.to_string())) } else { Self::Sqlite(error) }

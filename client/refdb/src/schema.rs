@@ -8,7 +8,7 @@ use crate::DatabaseError;
 pub(crate) const TABLES: [&str; 4] = ["reference_value", "trust_anchor", "platform", "bundle"];
 
 /// "Hfdb".
-const APPLICATION_ID: u32 = u32::from_be_bytes(*b"Hfdb");
+const APPLICATION_ID: i32 = i32::from_be_bytes(*b"Hfdb");
 
 /// The newest schema.
 const KNOWN: u32 = MIGRATIONS.len() as u32;
@@ -49,8 +49,9 @@ pub(crate) fn migrate(connection: &mut Connection, create: bool) -> Result<(), D
 
 /// The migrations that a file of ours still needs.
 fn missing(db: &Transaction<'_>, create: bool) -> Result<&'static [&'static str], DatabaseError> {
-    let application: u32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
-    let found: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let application: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    // SQLite has both as signed numbers.
+    let found = db.query_row("PRAGMA user_version", [], |row| row.get::<_, i32>(0))?.cast_unsigned();
     let objects: u32 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let empty = application == 0 && found == 0 && objects == 0;
     if application != APPLICATION_ID && !(create && empty) {

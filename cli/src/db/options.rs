@@ -16,8 +16,8 @@ Examples:
   holdfast db check
   holdfast verify report.bin --policy policy.toml --collateral fetch --db default
 
-Exit status: 0 if it was done; 77 if a bundle is not to be trusted, 67 if it cannot be read; 66 if the database is
-missing, damaged or no database (see docs/exit-codes.md).";
+Exit status: 0 if it was done; 77 if a bundle is not to be trusted, 67 if it cannot be read;
+66 if the database is missing or damaged (see docs/exit-codes.md).";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -119,7 +119,7 @@ pub(crate) enum What {
 pub(crate) enum Add {
     /// A reference value, on your own word; one that is there is replaced unless it is revoked
     Value {
-        /// The value
+        /// The value: `measurement` (SEV-SNP), `mrtd` (TDX), `mrenclave` or `mrsigner` (SGX), and its bytes in hex
         #[arg(value_name = "KIND:HEX")]
         value: ValueName,
         /// The image's version, for people

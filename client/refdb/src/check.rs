@@ -1,7 +1,7 @@
 //! Whether a database is what its log says.
 
 use rusqlite::Connection;
-use rusqlite::types::Value;
+use rusqlite::types::Type;
 
 use crate::{Change, Damage, DatabaseError, Digest, Entry, log, schema};
 
@@ -14,7 +14,7 @@ pub struct Checked {
     pub head: Digest,
 }
 
-/// SQLite's own check, the hash chain, and a replay of the log.
+/// SQLite's own check, the hash chain, the schema, and a replay of the log.
 pub(crate) fn check(db: &Connection) -> Result<Checked, DatabaseError> {
     let verdict: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
@@ -38,18 +38,32 @@ pub(crate) fn check(db: &Connection) -> Result<Checked, DatabaseError> {
         entries = expected;
         Ok(())
     })?;
+    let definitions = "SELECT name, sql FROM sqlite_schema WHERE sql NOT NULL ORDER BY name";
+    if rows(db, definitions)? != rows(&replay, definitions)? {
+        return Err(Damage::Schema.into());
+    }
     for table in schema::TABLES {
-        if rows(db, table)? != rows(&replay, table)? {
+        let all = format!("SELECT * FROM {table} ORDER BY 1, 2");
+        if rows(db, &all)? != rows(&replay, &all)? {
             return Err(Damage::Table(table).into());
         }
     }
     Ok(Checked { entries, head })
 }
 
-/// A table's rows in the order of its key.
-fn rows(db: &Connection, table: &'static str) -> Result<Vec<Vec<Value>>, DatabaseError> {
-    let mut statement = db.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2"))?;
+/// What a query gives, as bytes: a damaged text need not be UTF-8.
+fn rows(db: &Connection, query: &str) -> Result<Vec<Vec<Cell>>, DatabaseError> {
+    let mut statement = db.prepare(query)?;
     let columns = statement.column_count();
-    let rows = statement.query_map([], |row| (0..columns).map(|column| row.get(column)).collect())?;
+    let rows = statement.query_map([], |row| {
+        let cell = |column| {
+            let value = row.get_ref(column)?;
+            Ok((value.data_type(), value.as_bytes()?.to_vec()))
+        };
+        (0..columns).map(cell).collect()
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
+
+/// All columns are texts or blobs.
+type Cell = (Type, Vec<u8>);

@@ -86,6 +86,9 @@ pub enum Damage {
     /// An entry does not say a change that this release knows.
     #[error("log entry {0} cannot be read")]
     Entry(i64),
+    /// The tables and triggers are not those of the schema.
+    #[error("its tables or triggers were altered")]
+    Schema,
     /// A table is not what the log says.
     #[error("table {0} differs from what the log says")]
     Table(&'static str),
@@ -93,10 +96,24 @@ pub enum Damage {
 
 impl From<rusqlite::Error> for DatabaseError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::NotADatabase) => Self::NotOurs,
-            Some(rusqlite::ErrorCode::DatabaseCorrupt) => Self::Damaged(Damage::Integrity(error.to_string())),
-            _ => Self::Sqlite(error),
-        }
+        use rusqlite::Error::{
+            FromSqlConversionFailure, InvalidColumnName, InvalidColumnType, SqlInputError, Utf8Error,
+        };
+        use rusqlite::ffi::{SQLITE_CORRUPT, SQLITE_ERROR, SQLITE_NOTADB};
+        // The tables are strict and the statements fixed: in a sound file no statement is in error, and no column
+        // of another type. The low byte is the primary code.
+        let damaged = match error.sqlite_error().map(|found| found.extended_code & 0xff) {
+            Some(SQLITE_NOTADB) => return Self::NotOurs,
+            Some(code) => code == SQLITE_CORRUPT || code == SQLITE_ERROR,
+            None => matches!(
+                error,
+                FromSqlConversionFailure(..)
+                    | InvalidColumnName(..)
+                    | InvalidColumnType(..)
+                    | SqlInputError { .. }
+                    | Utf8Error(..)
+            ),
+        };
+        if damaged { Self::Damaged(Damage::Integrity(error.to_string())) } else { Self::Sqlite(error) }
     }
 }

@@ -53,11 +53,36 @@ fn a_file_of_others_is_refused() {
 }
 
 #[test]
+fn a_file_of_a_later_release_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    drop(Database::init(&path).unwrap());
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    for opened in [Database::open(&path), Database::init(&path)] {
+        assert!(matches!(opened, Err(DatabaseError::TooNew { found: 2, known: 1 })));
+    }
+}
+
+#[test]
+fn who_reads_waits_for_no_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    Database::init(&path).unwrap().change(&Change::PutValue(value(1)), 5).unwrap();
+    let mut writer = rusqlite::Connection::open(&path).unwrap();
+    let lock = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    let mut db = Database::open(&path).unwrap();
+    assert_eq!(db.usable(15).unwrap().len(), 1);
+    db.check().unwrap();
+    drop(lock);
+}
+
+#[test]
 fn each_alteration_is_named() {
     let cases = [
         ("UPDATE reference_value SET body = replace(body, '1.0', '6.6')", Damage::Table("reference_value")),
         ("DELETE FROM reference_value", Damage::Table("reference_value")),
         ("DROP TRIGGER log_no_update; UPDATE log SET time = 0 WHERE sequence = 2", Damage::Chain(2)),
+        ("DROP TRIGGER log_no_update", Damage::Schema),
         ("DROP TRIGGER log_no_delete; DELETE FROM log WHERE sequence = 1", Damage::Gap { expected: 1 }),
     ];
     for (sql, expected) in cases {
@@ -72,6 +97,47 @@ fn each_alteration_is_named() {
             Err(DatabaseError::Damaged(found)) => assert_eq!(found, expected, "{sql}"),
             other => panic!("{sql}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_damaged_byte_is_found_or_means_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("db");
+    let mut db = Database::init(&path).unwrap();
+    for byte in 1..=3 {
+        db.change(&Change::PutValue(value(byte)), 5).unwrap();
+    }
+    let (checked, values) = (db.check().unwrap(), db.values().unwrap());
+    drop(db);
+    let good = std::fs::read(&path).unwrap();
+    let damaged = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        let mut db = Database::open(&path)?;
+        let checked = db.check()?;
+        Ok::<_, DatabaseError>((checked, db.values()?))
+    };
+    let mut found = 0;
+    // All of SQLite's header, and a sample of the rest.
+    for at in (0..100).chain((100..good.len()).step_by(11)) {
+        let mut bad = good.clone();
+        bad[at] ^= 0xff;
+        match damaged(&bad) {
+            // A byte that SQLite does not use.
+            Ok(outcome) => assert_eq!(outcome, (checked.clone(), values.clone()), "byte {at}"),
+            Err(DatabaseError::NotOurs | DatabaseError::TooNew { .. } | DatabaseError::Damaged(_)) => {
+                found += 1
+            }
+            Err(error) => panic!("byte {at}: {error:?}"),
+        }
+    }
+    assert!(found > 100, "only {found} damages were found");
+    for length in (1..good.len()).step_by(1024) {
+        let error = damaged(&good[..length]).unwrap_err();
+        assert!(
+            matches!(error, DatabaseError::NotOurs | DatabaseError::Damaged(_)),
+            "{length} bytes: {error}"
+        );
     }
 }
 

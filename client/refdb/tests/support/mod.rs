@@ -2,7 +2,13 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
-use holdfast_refdb::{Bundle, Kind, ReferenceValue, SigningKey, Status, TrustAnchor, Validity};
+use holdfast_refdb::{
+    Bundle, BundleError, Change, Database, DatabaseError, Kind, ReferenceValue, SigningKey, Status,
+    TrustAnchor, Validity,
+};
+
+/// A time at which the bundles of the tests are valid.
+pub(crate) const NOW: i64 = 150;
 
 pub(crate) const SIGNER: &str = "Example Ltd";
 
@@ -47,4 +53,33 @@ pub(crate) fn bundle(version: u64) -> Bundle {
 
 pub(crate) fn signed(bundle: &Bundle, key: &SigningKey) -> Vec<u8> {
     bundle.sign(&anchor(key).kid, SIGNER, key).unwrap()
+}
+
+/// A database that trusts these anchors.
+pub(crate) struct Place {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) db: Database,
+}
+
+impl Place {
+    pub(crate) fn trusting(anchors: &[TrustAnchor]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut db = Database::init(&folder.path().join("db")).unwrap();
+        for anchor in anchors {
+            db.change(&Change::AddAnchor(anchor.clone()), NOW).unwrap();
+        }
+        Self { folder, db }
+    }
+
+    /// Why it is refused; and that nothing has changed.
+    #[track_caller]
+    pub(crate) fn refusal(&mut self, signed: &[u8], now: i64) -> BundleError {
+        let before = self.db.check().unwrap();
+        let error = match self.db.import(signed, now) {
+            Err(DatabaseError::Bundle(error)) => error,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(self.db.check().unwrap(), before);
+        error
+    }
 }

@@ -222,7 +222,7 @@ impl From<Generation> for holdfast_evidence::snp::Generation {
 pub(crate) enum Collateral {
     /// Fetch what evidence needs, and keep it
     Fetch {
-        /// The SEV-SNP report, SGX or TDX quote
+        /// The SEV-SNP report, SGX or TDX quote, or the envelope or certificate that carries it
         file: PathBuf,
         #[command(flatten)]
         services: Box<Services>,
@@ -257,6 +257,7 @@ Examples:
   holdfast verify report.bin --policy policy.toml --collateral certs/
   holdfast verify report.bin --policy policy.toml --collateral fetch --db default
   holdfast verify quote.bin --policy policy.toml --collateral bundle.json --at 2025-08-30T00:00:00Z
+  holdfast verify server.pem --policy policy.toml --collateral fetch
 
 Exit status: 0 if the evidence is to be trusted, 77 if it is denied; 64 to 78 if it could not be appraised
 (see docs/exit-codes.md).";
@@ -264,13 +265,16 @@ Exit status: 0 if the evidence is to be trusted, 77 if it is denied; 64 to 78 if
 #[derive(Args, Debug)]
 #[command(after_help = VERIFY_EXAMPLES)]
 pub(crate) struct Verify {
-    /// The SEV-SNP report, SGX or TDX quote, as the TEE gave it; `-` for standard input
+    /// The SEV-SNP report, SGX or TDX quote, as the TEE gave it; or an envelope (RFC 9999) or a certificate (PEM or
+    /// DER) that carries one. Evidence in a certificate must be for the certificate's key; the certificate's
+    /// names, dates and signature are not looked at. `-` for standard input
     pub(crate) file: PathBuf,
     /// What is accepted; `holdfast policy init` writes one to fill in
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
     /// What the vendor publishes: `fetch`, a folder (vcek.der, ask.der, crl.der; or collateral.json), a JSON
-    /// bundle, or the certificate table of an SNP host. Without it each step that needs some fails
+    /// bundle, or the certificate table of an SNP host. Without it what came with the evidence serves, and each
+    /// step that needs what is missing fails
     #[arg(long, value_name = "fetch|PATH")]
     pub(crate) collateral: Option<PathBuf>,
     #[command(flatten)]
@@ -282,7 +286,8 @@ pub(crate) struct Verify {
     /// Appraise for this time, as in 2025-08-30T00:00:00Z or in seconds since 1970 [default: now]
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<holdfast_verify::UnixTime>,
-    /// The 64 bytes in hex that the evidence must bind, in place of the policy's `report_data`
+    /// The 64 bytes in hex that the evidence must bind, in place of the policy's `report_data`. Evidence in a
+    /// certificate must bind the certificate's key as well
     #[arg(long, value_name = "HEX", value_parser = report_data)]
     pub(crate) report_data: Option<ReportData>,
     /// Print as JSON
@@ -328,7 +333,7 @@ pub(crate) enum Policy {
 pub(crate) enum Evidence {
     /// Print every field in words, without deciding anything
     Show {
-        /// The report or quote, as the TEE gave it; `-` for standard input
+        /// The report or quote, as the TEE gave it, or what carries it; `-` for standard input
         file: PathBuf,
         /// Print as JSON
         #[arg(long)]

@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use holdfast_client::exit::ExitCode;
-use holdfast_evidence::detect::{Form, detect};
-use holdfast_evidence::snp::Report;
+use holdfast_evidence::carried::{Carried, Carrier, open};
 use holdfast_verify::ear::{Issuer, SigningKey, claims, policy_uri, token};
 use holdfast_verify::policy::TEMPLATE;
-use holdfast_verify::{Policy, Verdict, verify as appraise};
+use holdfast_verify::{Policy, Verdict, verify as appraise, verify_bound as appraise_bound};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -15,7 +14,7 @@ use crate::options::{self, Verify};
 use crate::{collateral, db};
 
 /// The longest file that can be evidence, in bytes.
-pub(crate) const LONGEST: u64 = 16 << 20;
+const LONGEST: u64 = 16 << 20;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -37,10 +36,14 @@ pub(crate) fn verify(options: &Verify) -> Result<u8, Failure> {
         Some(path) => db::fill(policy, path, now)?,
         None => policy,
     };
-    let file = crate::input::read(&options.file, LONGEST)?;
-    let evidence = evidence(&file, &options.file)?;
-    let collateral = collateral::find(options.collateral.as_deref(), &options.services, evidence)?;
-    let result = appraise(evidence, &collateral, &policy, now);
+    let Carried { bundle, carrier } = read(&options.file)?;
+    let collateral = collateral::find(options.collateral.as_deref(), &options.services, &bundle)?;
+    let result = match &carrier {
+        Carrier::Certificate(binding) => appraise_bound(&bundle.evidence, binding, &collateral, &policy, now),
+        Carrier::Bare | Carrier::AzureHcl(_) | Carrier::Envelope => {
+            appraise(&bundle.evidence, &collateral, &policy, now)
+        }
+    };
     let (verdict, claims) = match &result {
         Ok(verified) => (verified.verdict(), Some(verified.claims())),
         Err(denied) => (denied.verdict(), None),
@@ -105,15 +108,8 @@ fn policy(path: &Path) -> Result<Policy, Failure> {
     Policy::parse(&text).map_err(|error| wrong(error.to_string().trim_end().replace('\n', " ")))
 }
 
-/// The evidence in a file: all of it, or the report that a paravisor wraps.
-pub(crate) fn evidence<'a>(file: &'a [u8], path: &Path) -> Result<&'a [u8], Failure> {
-    let found = match detect(file) {
-        Some(Form::SnpReport | Form::Quote) => Some(file),
-        Some(Form::AzureHcl(offset)) => file.get(offset..).and_then(|rest| rest.get(..Report::LENGTH)),
-        None => None,
-    };
-    found.ok_or_else(|| {
-        let message = format!("{} is neither a SEV-SNP report nor an SGX or TDX quote", path.display());
-        Failure::new(ExitCode::Evidence, message)
-    })
+/// The evidence in a file, and what came with it.
+pub(crate) fn read(path: &Path) -> Result<Carried, Failure> {
+    let bytes = crate::input::read(path, LONGEST)?;
+    open(&bytes).map_err(|error| Failure::new(ExitCode::Evidence, format!("{}: {error}", path.display())))
 }

@@ -3,8 +3,10 @@
 use holdfast_evidence::cmw::{Bundle, EvidenceKind, Part, to_cbor, to_json};
 use holdfast_evidence::fuzz;
 use holdfast_evidence::snp::Generation;
+use holdfast_evidence::x509::Binding;
 use holdfast_sim::Seed;
 use holdfast_sim::amd::{self, Amd, Key};
+use holdfast_sim::certificate::{Subject, pem};
 use holdfast_sim::intel::{self, Enclave, Form, Intel, PckCa, Td};
 
 use crate::Target;
@@ -27,6 +29,9 @@ pub const DETECTION: Target =
 /// Evidence in its envelope, in JSON or CBOR.
 pub const ENVELOPE: Target =
     Target { name: "envelope", body: fuzz::envelope, seeds: envelopes, rounds: 50_000 };
+
+/// Evidence in whatever it comes, certificates above all.
+pub const CARRIED: Target = Target { name: "carried", body: fuzz::carried, seeds: carriers, rounds: 50_000 };
 
 const SEED: Seed = Seed([0; 32]);
 
@@ -71,12 +76,32 @@ fn envelopes() -> Vec<Vec<u8>> {
     [json, to_cbor(&envelope)].into_iter().collect::<Result<_, _>>().expect("a bundle has both forms")
 }
 
+/// A certificate in each form, one in PEM, and those that others have published.
+fn carriers() -> Vec<Vec<u8>> {
+    let subject = Subject::new(SEED);
+    let quote =
+        Bundle { kind: EvidenceKind::Quote, evidence: quotes().swap_remove(0), endorsements: Vec::new() };
+    let tagged = Binding::tagged_evidence(subject.key(), Some(b"nonce")).expect("a short nonce");
+    let forms = [
+        (Binding::cmw(subject.key()), issued().swap_remove(1).bundle()),
+        (tagged, quote.clone()),
+        (Binding::raw_quote(subject.key()), quote),
+    ];
+    let certificates = forms.map(|(binding, bundle)| {
+        let extension = binding.extension(&bundle).expect("a form for the bundle");
+        subject.certificate(&[extension], NOW)
+    });
+    let text = pem(&certificates[1]).into_bytes();
+    [certificates.to_vec(), vec![text], envelopes()].concat()
+}
+
 fn anything() -> Vec<Vec<u8>> {
     [reports(), quotes()].concat()
 }
 
 #[cfg(test)]
 mod tests {
+    use holdfast_evidence::carried::open;
     use holdfast_evidence::cmw::{from_cbor, from_json};
     use holdfast_evidence::detect::detect;
     use holdfast_evidence::quote::Quote;
@@ -92,6 +117,7 @@ mod tests {
             tables().iter().all(|bytes| Table::parse(bytes).is_ok_and(|table| table.certificates.len() == 3))
         );
         assert!(envelopes().iter().all(|bytes| from_json(bytes).is_ok() != from_cbor(bytes).is_ok()));
+        assert_eq!(carriers().iter().filter(|bytes| open(bytes).is_ok()).count(), 7);
         assert!(anything().iter().all(|bytes| detect(bytes).is_some()));
     }
 }

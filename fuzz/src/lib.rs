@@ -22,7 +22,7 @@ pub mod smoke;
 mod verify;
 
 pub use client::{APPLICATION, ARTEFACT, CONFIGURATION};
-pub use evidence::{CERTIFICATE_TABLE, DETECTION, ENVELOPE, QUOTE, SNP_REPORT};
+pub use evidence::{CARRIED, CERTIFICATE_TABLE, DETECTION, ENVELOPE, QUOTE, SNP_REPORT};
 pub use gate::{BOOT_INFO, GATE_REPLY, GATE_REQUEST};
 pub use launch::LAUNCH_IMAGE;
 pub use loader::LOADER_SERVICE;
@@ -45,7 +45,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     GATE_REQUEST,
     GATE_REPLY,
     BOOT_INFO,
@@ -65,6 +65,7 @@ pub const TARGETS: [Target; 21] = [
     APPRAISAL_POLICY,
     DETECTION,
     ENVELOPE,
+    CARRIED,
     SIGNED_BUNDLE,
     BUNDLE_CONTENT,
 ];

@@ -88,6 +88,11 @@ fn envelope() {
 }
 
 #[test]
+fn carried() {
+    run(&fuzz::CARRIED);
+}
+
+#[test]
 fn verify() {
     run(&fuzz::VERIFY);
 }

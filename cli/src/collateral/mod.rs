@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use holdfast_client::exit::ExitCode;
 use holdfast_collateral::Cache;
+use holdfast_evidence::cmw::Bundle;
 use holdfast_verify::{Collateral, UnixTime};
 
 use crate::failure::Failure;
@@ -16,11 +17,12 @@ use crate::options::{self, Services};
 /// The word that stands for fetching, where a path may stand.
 const FETCH: &str = "fetch";
 
-/// Collateral for evidence: from a path, from the vendor, or none.
-pub(crate) fn find(from: Option<&Path>, services: &Services, evidence: &[u8]) -> Result<Collateral, Failure> {
+/// Collateral for evidence: from a path or from the vendor, as the user says, or else what came with the evidence.
+/// The two are never mixed.
+pub(crate) fn find(from: Option<&Path>, services: &Services, bundle: &Bundle) -> Result<Collateral, Failure> {
     match from {
-        None => Ok(Collateral::None),
-        Some(path) if path == Path::new(FETCH) => fetch::fetch(services, evidence),
+        None => Ok(Collateral::from(bundle)),
+        Some(path) if path == Path::new(FETCH) => fetch::fetch(services, &bundle.evidence),
         Some(path) => files::read(path),
     }
 }
@@ -28,9 +30,8 @@ pub(crate) fn find(from: Option<&Path>, services: &Services, evidence: &[u8]) ->
 pub(crate) fn collateral(command: &options::Collateral) -> Result<u8, Failure> {
     match command {
         options::Collateral::Fetch { file, services, output } => {
-            let bytes = crate::input::read(file, crate::verify::LONGEST)?;
-            let evidence = crate::verify::evidence(&bytes, file)?;
-            let collateral = fetch::fetch(services, evidence)?;
+            let carried = crate::verify::read(file)?;
+            let collateral = fetch::fetch(services, &carried.bundle.evidence)?;
             if let Some(folder) = output {
                 files::write(folder, &collateral)?;
             }

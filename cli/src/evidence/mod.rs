@@ -1,5 +1,6 @@
 //! `holdfast evidence`.
 
+mod carrier;
 mod field;
 mod quote;
 mod snp;
@@ -8,7 +9,8 @@ use std::path::Path;
 
 use holdfast_client::exit::ExitCode;
 use holdfast_evidence::EvidenceError;
-use holdfast_evidence::detect::{Form, detect};
+use holdfast_evidence::carried::Carried;
+use holdfast_evidence::cmw::EvidenceKind;
 use holdfast_evidence::quote::Quote;
 use holdfast_evidence::snp::Report;
 
@@ -16,20 +18,10 @@ use crate::failure::Failure;
 use crate::options::Evidence;
 use field::Explained;
 
-/// The longest file that can be evidence, in bytes.
-const LONGEST: u64 = 16 << 20;
-
 pub(crate) fn evidence(command: &Evidence) -> Result<u8, Failure> {
     let Evidence::Show { file, json } = command;
-    let bytes = crate::input::read(file, LONGEST)?;
-    let explained = explain(&bytes).map_err(|error| unusable(file, &error))?;
-    let explained = explained.ok_or_else(|| {
-        let message = format!(
-            "{} is neither a SEV-SNP report nor an SGX or TDX quote; a report has 1184 bytes and begins with its version",
-            file.display()
-        );
-        Failure::new(ExitCode::Evidence, message)
-    })?;
+    let carried = crate::verify::read(file)?;
+    let explained = explain(&carried).map_err(|error| unusable(file, &error))?;
     if *json {
         let text = serde_json::to_string_pretty(&explained)
             .map_err(|error| Failure::new(ExitCode::Internal, error.to_string()))?;
@@ -44,17 +36,15 @@ fn unusable(file: &Path, error: &EvidenceError) -> Failure {
     Failure::new(ExitCode::Evidence, format!("{}: {error}", file.display()))
 }
 
-/// What the evidence says; nothing, if it is none.
-fn explain(bytes: &[u8]) -> Result<Option<Explained>, EvidenceError> {
-    Ok(match detect(bytes) {
-        Some(Form::SnpReport) => Some(snp::explain(&Report::parse(bytes)?)),
-        Some(Form::AzureHcl(offset)) => {
-            let report = bytes.get(offset..).and_then(|rest| rest.get(..Report::LENGTH)).unwrap_or_default();
-            let mut explained = snp::explain(&Report::parse(report)?);
-            explained.kind = format!("{} (in a Hyper-V HCL blob, at byte {offset})", explained.kind);
-            Some(explained)
+/// What the evidence says, and what it came in.
+fn explain(carried: &Carried) -> Result<Explained, EvidenceError> {
+    let bytes = &carried.bundle.evidence;
+    let (explained, report_data) = match carried.bundle.kind {
+        EvidenceKind::SnpReport => {
+            let report = Report::parse(bytes)?;
+            (snp::explain(&report), report.report_data)
         }
-        Some(Form::Quote) => {
+        EvidenceKind::Quote => {
             // Nothing signs what follows a quote; many who publish one publish their whole buffer.
             let (quote, extra) = match Quote::parse(bytes) {
                 Err(EvidenceError::Trailing { what: "quote", extra }) => {
@@ -62,8 +52,8 @@ fn explain(bytes: &[u8]) -> Result<Option<Explained>, EvidenceError> {
                 }
                 parsed => (parsed?, 0),
             };
-            Some(quote::explain(&quote, extra))
+            (quote::explain(&quote, extra), *quote.report_data())
         }
-        None => None,
-    })
+    };
+    Ok(carrier::explain(explained, carried, &report_data))
 }

@@ -3,6 +3,7 @@
 //!
 //! * [`amd`]: ARK, ASK, ASVK, VCEK, VLEK, revocation lists and SEV-SNP reports.
 //! * [`intel`]: root, PCK authorities, PCK, TCB info, identities, revocation lists, SGX and TDX quotes.
+//! * [`certificate`]: the certificate of somebody who has evidence.
 //! * `service`, with the feature of that name: both vendors' collateral services as a local HTTP server.
 //!
 //! **Nothing here protects anything.** The private keys of the simulated authorities are in this repository or
@@ -13,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod amd;
+pub mod certificate;
 mod der;
 mod fault;
 pub mod intel;

@@ -1,5 +1,6 @@
 //! What the vendors publish and a verifier needs: fetched by someone else, trusted by no one before it is checked.
 
+use holdfast_evidence::cmw::{Bundle, EvidenceKind, Part};
 use holdfast_evidence::snp::{Kind, Table};
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,38 @@ pub enum Collateral {
     Intel(Box<IntelCollateral>),
     /// None: each step that needs some fails.
     None,
+}
+
+/// The endorsements that came with evidence: the word of whoever carried them, and checked like any other. What is
+/// missing is missing; what should be text and is not counts as missing.
+impl From<&Bundle> for Collateral {
+    fn from(bundle: &Bundle) -> Self {
+        let optional = |part| bundle.part(part).map(<[u8]>::to_vec);
+        let bytes = |part| optional(part).unwrap_or_default();
+        let text = |part| String::from_utf8(bytes(part)).unwrap_or_default();
+        match bundle.kind {
+            _ if bundle.endorsements.is_empty() => Self::None,
+            EvidenceKind::SnpReport => Self::Amd(AmdCollateral {
+                vek: bytes(Part::Vek),
+                intermediate: bytes(Part::Intermediate),
+                root: optional(Part::Root),
+                crl: optional(Part::Crl),
+            }),
+            EvidenceKind::Quote => Self::Intel(Box::new(IntelCollateral {
+                pck_crl_issuer_chain: text(Part::PckCrlIssuerChain),
+                root_ca_crl: bytes(Part::RootCaCrl),
+                pck_crl: bytes(Part::PckCrl),
+                tcb_info_issuer_chain: text(Part::TcbInfoIssuerChain),
+                tcb_info: text(Part::TcbInfo),
+                tcb_info_signature: bytes(Part::TcbInfoSignature),
+                qe_identity_issuer_chain: text(Part::QeIdentityIssuerChain),
+                qe_identity: text(Part::QeIdentity),
+                qe_identity_signature: bytes(Part::QeIdentitySignature),
+                pck_certificate_chain: optional(Part::PckCertificateChain)
+                    .and_then(|chain| String::from_utf8(chain).ok()),
+            })),
+        }
+    }
 }
 
 /// From AMD's key distribution service, or the host's certificate table. DER.

@@ -21,6 +21,7 @@ mod verdict;
 mod x509;
 
 use holdfast_evidence::detect::{Form, detect};
+use holdfast_evidence::x509::Binding;
 
 pub use collateral::{AmdCollateral, Collateral, IntelCollateral};
 pub use policy::{Policy, PolicyError};
@@ -41,9 +42,40 @@ pub fn verify(
     policy: &Policy,
     now: UnixTime,
 ) -> Result<Verified, Denied> {
+    appraise(evidence, None, collateral, policy, now)
+}
+
+/// Appraises evidence that a certificate carries: as [`verify`], and it must bind the certificate's key as well.
+///
+/// Both hold: what the policy demands of REPORT_DATA, and what the binding does. A policy for evidence that has to
+/// bind nothing but its certificate's key says `report_data = "certificate-key"`.
+///
+/// The certificate's names, dates and signature are not looked at: no TEE vouches for them.
+///
+/// # Errors
+/// [`Denied`], as [`verify`]; evidence for another key is denied at [`Step::ReportData`].
+pub fn verify_bound(
+    evidence: &[u8],
+    binding: &Binding,
+    collateral: &Collateral,
+    policy: &Policy,
+    now: UnixTime,
+) -> Result<Verified, Denied> {
+    appraise(evidence, Some(binding), collateral, policy, now)
+}
+
+fn appraise(
+    evidence: &[u8],
+    binding: Option<&Binding>,
+    collateral: &Collateral,
+    policy: &Policy,
+    now: UnixTime,
+) -> Result<Verified, Denied> {
     match detect(evidence) {
-        Some(Form::Quote) => intel::appraise(evidence, collateral, policy, now),
+        Some(Form::Quote) => intel::appraise(evidence, binding, collateral, policy, now),
         // What is no evidence at all is refused by its format, as a report would be.
-        Some(Form::SnpReport | Form::AzureHcl(_)) | None => snp::appraise(evidence, collateral, policy, now),
+        Some(Form::SnpReport | Form::AzureHcl(_)) | None => {
+            snp::appraise(evidence, binding, collateral, policy, now)
+        }
     }
 }

@@ -43,6 +43,34 @@ pub fn detection(bytes: &[u8]) {
     let _ = detect(bytes);
 }
 
+/// [`open`](crate::carried::open).
+#[cfg(feature = "x509")]
+pub fn carried(bytes: &[u8]) {
+    use crate::carried::{Carrier, open};
+    use crate::x509::Binding;
+    let Ok(carried) = open(bytes) else { return };
+    let bundle = carried.bundle;
+    let parts = bundle.endorsements.iter().map(|(_, part)| part.len()).sum::<usize>();
+    assert!(bundle.evidence.len() + parts <= bytes.len());
+    if let Carrier::Certificate(binding) = carried.carrier {
+        let again = Binding::cmw(binding.key.clone());
+        assert_eq!(rebuilt(&again, &bundle), Ok((bundle.clone(), again)));
+        assert_eq!(rebuilt(&binding, &bundle), Ok((bundle, binding)));
+    }
+}
+
+/// What is read from the extension that a bundle is put into.
+#[cfg(feature = "x509")]
+fn rebuilt(
+    binding: &crate::x509::Binding,
+    bundle: &crate::cmw::Bundle,
+) -> Result<(crate::cmw::Bundle, crate::x509::Binding), crate::x509::X509Error> {
+    use der::Decode as _;
+    let der = binding.extension(bundle)?;
+    let extension = x509_cert::ext::Extension::from_der(&der).map_err(|_| crate::x509::X509Error::Syntax)?;
+    crate::x509::carried(&[extension], binding.key.clone())
+}
+
 /// [`from_json`](crate::cmw::from_json) and [`from_cbor`](crate::cmw::from_cbor).
 #[cfg(feature = "cmw")]
 pub fn envelope(bytes: &[u8]) {

@@ -4,6 +4,8 @@
 //! * [`quote`]: SGX quotes version 3, TDX quotes versions 4 and 5, and their certification data.
 //! * [`report_data`]: what a Keep binds into its evidence.
 //! * `cmw`, with the feature of that name: the envelope of RFC 9999.
+//! * `x509`, with the feature of that name: certificates that carry evidence.
+//! * `carried`, with the same feature: evidence, in whatever of these it comes.
 //! * [`detect`]: which of these some bytes are.
 //! * [`fuzz`]: every parser as a function of bytes.
 //!
@@ -18,6 +20,8 @@ extern crate alloc;
 #[cfg(not(target_endian = "little"))]
 compile_error!("the structures are laid out for a little-endian machine");
 
+#[cfg(feature = "x509")]
+pub mod carried;
 #[cfg(feature = "cmw")]
 pub mod cmw;
 pub mod detect;
@@ -26,5 +30,7 @@ pub mod fuzz;
 pub mod quote;
 pub mod report_data;
 pub mod snp;
+#[cfg(feature = "x509")]
+pub mod x509;
 
 pub use error::EvidenceError;

@@ -10,12 +10,15 @@ use sha2::{Digest as _, Sha512};
 pub enum Domain {
     /// The identity key of a Keep: the parts are the key's SubjectPublicKeyInfo in DER and the client's nonce.
     Identity,
+    /// The key of a certificate that carries evidence: the part is the key's SubjectPublicKeyInfo in DER.
+    Certificate,
 }
 
 impl Domain {
     const fn name(self) -> &'static [u8] {
         match self {
             Self::Identity => b"holdfast/identity/1",
+            Self::Certificate => b"holdfast/certificate/1",
         }
     }
 }

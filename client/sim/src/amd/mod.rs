@@ -6,6 +6,7 @@
 mod certificates;
 mod report;
 
+use holdfast_evidence::cmw::{Bundle, EvidenceKind, Part};
 use holdfast_evidence::snp::{Certificate, Generation, Kind, Table};
 use p384::ecdsa::SigningKey;
 use p384::elliptic_curve::Generate as _;
@@ -66,6 +67,22 @@ impl Evidence {
         let certificates =
             entries.map(|(kind, bytes)| Certificate { kind, bytes: bytes.clone() }).into_iter().collect();
         Table { certificates }
+    }
+
+    /// The report with all that is needed for it, to be sent as one.
+    #[must_use]
+    pub fn bundle(&self) -> Bundle {
+        let endorsements = [
+            (Part::Vek, &self.vek),
+            (Part::Intermediate, &self.intermediate),
+            (Part::Root, &self.root),
+            (Part::Crl, &self.crl),
+        ];
+        Bundle {
+            kind: EvidenceKind::SnpReport,
+            evidence: self.report.clone(),
+            endorsements: endorsements.map(|(part, bytes)| (part, bytes.clone())).into(),
+        }
     }
 }
 

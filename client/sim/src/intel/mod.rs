@@ -9,6 +9,7 @@ mod collateral;
 mod platform;
 mod quote;
 
+use holdfast_evidence::cmw::{Bundle, EvidenceKind, Part};
 use p256::ecdsa::SigningKey;
 use p256::elliptic_curve::Generate as _;
 
@@ -118,6 +119,30 @@ pub struct Evidence {
     pub collateral: Collateral,
     /// DER: the root certificate.
     pub root: Vec<u8>,
+}
+
+impl Evidence {
+    /// The quote with all that is needed for it, to be sent as one.
+    #[must_use]
+    pub fn bundle(&self) -> Bundle {
+        let from = &self.collateral;
+        let endorsements = [
+            (Part::PckCrlIssuerChain, from.pck_crl_issuer_chain.as_bytes()),
+            (Part::RootCaCrl, &from.root_ca_crl),
+            (Part::PckCrl, &from.pck_crl),
+            (Part::TcbInfoIssuerChain, from.tcb_info_issuer_chain.as_bytes()),
+            (Part::TcbInfo, from.tcb_info.as_bytes()),
+            (Part::TcbInfoSignature, &from.tcb_info_signature),
+            (Part::QeIdentityIssuerChain, from.qe_identity_issuer_chain.as_bytes()),
+            (Part::QeIdentity, from.qe_identity.as_bytes()),
+            (Part::QeIdentitySignature, &from.qe_identity_signature),
+        ];
+        Bundle {
+            kind: EvidenceKind::Quote,
+            evidence: self.quote.clone(),
+            endorsements: endorsements.map(|(part, bytes)| (part, bytes.to_vec())).into(),
+        }
+    }
 }
 
 /// A simulated Intel with one platform, which has SGX and TDX.

@@ -6,6 +6,7 @@ mod library;
 use dcap_qvl::QuoteClaims;
 use der::Decode;
 use holdfast_evidence::quote::{Body, Quote, TEE_TDX};
+use holdfast_evidence::x509::Binding;
 use sha2::{Digest, Sha256};
 
 use crate::anchors::{INTEL_ROOT, Standing, standing};
@@ -38,6 +39,7 @@ fn claimed(bytes: &[u8]) -> Tee {
 /// Appraises a quote.
 pub(crate) fn appraise(
     bytes: &[u8],
+    binding: Option<&Binding>,
     collateral: &Collateral,
     policy: &Policy,
     now: UnixTime,
@@ -53,7 +55,7 @@ pub(crate) fn appraise(
     let collateral = ledger.yielding(Step::Collateral, complete(collateral));
     let Some(quote) = quote else { return ledger.finish(None) };
     ledger.record(Step::Reserved, demands::reserved(&quote));
-    ledger.record(Step::ReportData, crate::snp::report_data(quote.report_data(), policy));
+    ledger.record(Step::ReportData, crate::snp::report_data(quote.report_data(), binding, policy));
     let claims =
         collateral.and_then(|collateral| verified(&mut ledger, bytes, &quote, collateral, policy, now));
     if let (Some(claims), Some(platform)) = (&claims, platform) {

@@ -2,6 +2,7 @@
 
 mod accept;
 mod intel;
+mod report_data;
 mod snp;
 
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use serde::Deserialize;
 pub use accept::{Accept, Hex};
 pub(crate) use accept::{hex, unhex};
 pub use intel::{Masked, PlatformPolicy, SgxPolicy, TdxPolicy};
+pub use report_data::ReportData;
 pub use snp::{Firmware, PROCESSORS, SigningKeyKind, SnpPolicy, TcbFloor};
 
 /// A policy for appraisal, TOML. A kind of evidence without its section is refused.
@@ -18,7 +20,7 @@ pub struct Policy {
     /// The version of this format, 1.
     pub version: u32,
     /// REPORT_DATA that the evidence must bind. Who asks for fresh evidence sets it for each request.
-    pub report_data: Accept<Hex<64>>,
+    pub report_data: ReportData,
     /// For SEV-SNP reports.
     pub snp: Option<SnpPolicy>,
     /// For TDX quotes.
@@ -92,10 +94,11 @@ impl Policy {
         Ok(policy)
     }
 
-    /// The same policy, for one request: the evidence must bind exactly `report_data`.
+    /// The same policy, for one request: the evidence must bind exactly `report_data`. If the policy demands that
+    /// evidence comes in a certificate, it still does.
     #[must_use]
     pub fn expecting(mut self, report_data: [u8; 64]) -> Self {
-        self.report_data = Accept::Listed(vec![Hex(report_data)]);
+        self.report_data.accept = Accept::Listed(vec![Hex(report_data)]);
         self
     }
 }

@@ -1,10 +1,11 @@
 //! The steps that hold a report against the policy.
 
 use holdfast_evidence::snp::{Generation, GuestPolicy, PlatformInfo, Report};
+use holdfast_evidence::x509::Binding;
 
 use super::vek::{components, shown};
 use crate::ledger::{Check, Fault, Pass, all, listed};
-use crate::policy::{Firmware, Hex, Policy, SnpPolicy};
+use crate::policy::{Firmware, Hex, Policy, SnpPolicy, hex};
 use crate::verdict::Blame;
 
 const RELAUNCH: &str = "launch the guest with other settings, or accept these in the policy";
@@ -206,7 +207,33 @@ pub(super) fn configuration(report: &Report, policy: &SnpPolicy) -> Check {
     listed("HOST_DATA", &Hex(report.host_data), &policy.host_data, Blame::Evidence, UNKNOWN)
 }
 
-pub(crate) fn report_data(found: &[u8; 64], policy: &Policy) -> Check {
-    let remedy = "this is an answer to another question: ask again, with a fresh nonce";
-    listed("REPORT_DATA", &Hex(*found), &policy.report_data, Blame::Evidence, remedy)
+/// What the policy demands, and for evidence from a certificate that it is for the certificate's key.
+pub(crate) fn report_data(found: &[u8; 64], binding: Option<&Binding>, policy: &Policy) -> Check {
+    let accept = &policy.report_data.accept;
+    let asked = |remedy| listed("REPORT_DATA", &Hex(*found), accept, Blame::Evidence, remedy);
+    match binding {
+        Some(binding) => all([
+            key(binding, found),
+            asked(
+                "ask again; or let the policy say \"certificate-key\", if that key is all that it must bind",
+            ),
+        ]),
+        None if policy.report_data.certificate_key => Err(Fault::new(
+            Blame::Evidence,
+            format!("REPORT_DATA {}, and no certificate", hex(found)),
+            "a certificate whose key it binds",
+            "ask for the certificate that carries the evidence",
+        )),
+        None => asked("this is an answer to another question: ask again, with a fresh nonce"),
+    }
+}
+
+fn key(binding: &Binding, report_data: &[u8; 64]) -> Check {
+    binding.check(report_data).map_err(|unbound| {
+        let found = format!("{} {}", unbound.what, hex(&unbound.found));
+        let expected = format!("{}, for the certificate's key", hex(&unbound.expected));
+        let remedy = "this evidence is for another key: do not trust the certificate";
+        Fault::new(Blame::Evidence, found, expected, remedy)
+    })?;
+    Ok(Pass::found(format!("the certificate's key, by {}", binding.form.name())))
 }

@@ -7,6 +7,8 @@ mod vek;
 
 pub(crate) use demands::report_data;
 
+use holdfast_evidence::x509::Binding;
+
 use crate::ledger::{Fault, Ledger, Pass};
 use crate::policy::hex;
 use crate::verdict::{Blame, Claims, Tee};
@@ -15,6 +17,7 @@ use crate::{AmdCollateral, Collateral, Denied, Policy, Step, UnixTime, Verified}
 /// Appraises a report.
 pub(crate) fn appraise(
     bytes: &[u8],
+    binding: Option<&Binding>,
     collateral: &Collateral,
     policy: &Policy,
     now: UnixTime,
@@ -44,7 +47,7 @@ pub(crate) fn appraise(
     ledger.record(Step::Reserved, report::reserved(&report, chain.generation));
     ledger.record(Step::Debug, demands::debug(&report));
     ledger.record(Step::Migration, demands::migration(&report));
-    ledger.record(Step::ReportData, demands::report_data(&report.report_data, policy));
+    ledger.record(Step::ReportData, demands::report_data(&report.report_data, binding, policy));
     if let Some(vek) = &chain.vek {
         ledger.record(Step::Signature, report::signature(bytes, &report, vek));
         if let Some(generation) = chain.generation {

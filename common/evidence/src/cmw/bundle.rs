@@ -92,6 +92,14 @@ const PARTS: [(Part, &str, &str); 14] = [
     (Part::QeIdentitySignature, "qe-identity-signature", BYTES),
 ];
 
+impl Part {
+    /// The name, as bundles have it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        PARTS.iter().find(|(known, ..)| *known == self).map_or("", |(_, label, _)| label)
+    }
+}
+
 impl Bundle {
     /// The endorsement, if it came.
     #[must_use]

@@ -54,13 +54,15 @@ pub(crate) enum X509Error {
 type Result<T> = core::result::Result<T, X509Error>;
 
 /// What every signed X.509 structure is: the signed bytes, an algorithm, a signature.
-struct Signed<'a> {
-    tbs: &'a [u8],
-    signature: &'a [u8],
+pub(crate) struct Signed<'a> {
+    pub(crate) tbs: &'a [u8],
+    /// The AlgorithmIdentifier, in DER.
+    pub(crate) algorithm: &'a [u8],
+    pub(crate) signature: &'a [u8],
 }
 
 impl<'a> Signed<'a> {
-    fn read(der: &'a [u8]) -> Result<Self> {
+    pub(crate) fn read(der: &'a [u8]) -> Result<Self> {
         if der.len() > MAX_LENGTH {
             return Err(X509Error::Syntax);
         }
@@ -72,11 +74,14 @@ impl<'a> Signed<'a> {
             })
             .map_err(|_| X509Error::Syntax)?;
         reader.finish().map_err(|_| X509Error::Syntax)?;
-        if !PSS_SHA384.contains(&algorithm) {
-            return Err(X509Error::Algorithm);
-        }
         let signature = signature.as_bytes().ok_or(X509Error::Syntax)?;
-        Ok(Self { tbs, signature })
+        Ok(Self { tbs, algorithm, signature })
+    }
+
+    /// Reads what AMD signed.
+    fn read_pss(der: &'a [u8]) -> Result<Self> {
+        let signed = Self::read(der)?;
+        if PSS_SHA384.contains(&signed.algorithm) { Ok(signed) } else { Err(X509Error::Algorithm) }
     }
 
     fn verify(&self, key: &PublicKey) -> Result<()> {
@@ -93,7 +98,7 @@ pub(crate) struct Certificate<'a> {
 
 impl<'a> Certificate<'a> {
     pub(crate) fn read(der: &'a [u8]) -> Result<Self> {
-        Signed::read(der)?;
+        Signed::read_pss(der)?;
         let parsed = x509_cert::Certificate::from_der(der).map_err(|_| X509Error::Syntax)?;
         // RFC 5280, section 4.1.1.2: the algorithm inside the signature is the one outside.
         if parsed.signature_algorithm() != parsed.tbs_certificate().signature() {
@@ -151,7 +156,7 @@ impl<'a> Certificate<'a> {
             return Err(X509Error::Issuer);
         }
         issuer.authority()?;
-        Signed::read(self.der)?.verify(&issuer.rsa_key()?)
+        Signed::read_pss(self.der)?.verify(&issuer.rsa_key()?)
     }
 
     /// RFC 5280, section 6.1.4 (k) and (n).
@@ -210,7 +215,7 @@ pub(crate) struct Crl<'a> {
 
 impl<'a> Crl<'a> {
     pub(crate) fn read(der: &'a [u8]) -> Result<Self> {
-        Signed::read(der)?;
+        Signed::read_pss(der)?;
         let parsed = CertificateList::from_der(der).map_err(|_| X509Error::Syntax)?;
         let tbs = &parsed.tbs_cert_list;
         if parsed.signature_algorithm != tbs.signature {
@@ -226,7 +231,7 @@ impl<'a> Crl<'a> {
             return Err(X509Error::Issuer);
         }
         issuer.authority()?;
-        Signed::read(self.der)?.verify(&issuer.rsa_key()?)
+        Signed::read_pss(self.der)?.verify(&issuer.rsa_key()?)
     }
 
     /// This update, next update. A list without the second is never fresh.

@@ -1,55 +1,24 @@
 //! Simulated vendors under the strict policy, its lists filled in: all that is right is trusted, under a root that
 //! the policy names and no other; each fault is denied at its step.
 
+mod support;
+
 use holdfast_evidence::snp::Generation;
-use holdfast_sim::amd::{self, Amd, Key};
-use holdfast_sim::intel::{self, Enclave, Form, Intel, PckCa, Td};
-use holdfast_sim::{Fault, Seed};
-use holdfast_verify::policy::{Accept, Hex, SigningKeyKind, TEMPLATE};
-use holdfast_verify::{
-    AmdCollateral, Collateral, Denied, IntelCollateral, Outcome, Policy, Step, UnixTime, Verified, verify,
+use holdfast_sim::Fault;
+use holdfast_sim::amd::{Amd, Key};
+use holdfast_sim::intel::{self, Form, Intel, PckCa};
+use holdfast_verify::policy::{Accept, SigningKeyKind};
+use holdfast_verify::{AmdCollateral, Collateral, Denied, Outcome, Step, UnixTime, Verified, verify};
+use support::simulated::{
+    ENCLAVE, NOW, REPORT_DATA, SEED, TD, amd_claims, amd_policy, appraise_quote, appraise_report,
+    quote_policy,
 };
-use sha2::{Digest, Sha256};
-
-/// 2026-11-23.
-const NOW: u64 = 1_795_392_000;
-const SEED: Seed = Seed([7; 32]);
-const REPORT_DATA: [u8; 64] = [0x5a; 64];
-
-/// The strict template, with `root` named.
-fn strict(root: &[u8]) -> Policy {
-    let mut policy = Policy::parse(TEMPLATE).expect("the template").expecting(REPORT_DATA);
-    policy.insecure.simulated_roots = vec![Hex(Sha256::digest(root).into())];
-    policy
-}
 
 #[track_caller]
 fn denied_at(step: Step, result: Result<Verified, Denied>) -> Denied {
     let denied = result.expect_err("denied");
     assert_eq!(denied.step(), step, "{}", denied.verdict());
     denied
-}
-
-fn amd_claims(version: u32, key: Key) -> amd::Claims {
-    amd::Claims { version, key, report_data: REPORT_DATA, measurement: [0xa5; 48] }
-}
-
-fn amd_policy(vendor: &Amd, root: &[u8]) -> Policy {
-    let mut policy = strict(root);
-    let snp = policy.snp.as_mut().expect("[snp]");
-    snp.measurements = Accept::Listed(vec![Hex([0xa5; 48])]);
-    snp.chip_ids = Accept::Listed(vec![Hex(vendor.chip_id())]);
-    policy
-}
-
-fn appraise_report(evidence: &amd::Evidence, policy: &Policy) -> Result<Verified, Denied> {
-    let collateral = AmdCollateral {
-        vek: evidence.vek.clone(),
-        intermediate: evidence.intermediate.clone(),
-        root: Some(evidence.root.clone()),
-        crl: Some(evidence.crl.clone()),
-    };
-    verify(&evidence.report, &Collateral::Amd(collateral), policy, UnixTime(NOW))
 }
 
 #[test]
@@ -152,42 +121,6 @@ fn a_revocation_list_must_be_there_and_fresh() {
     }
     // The list of another vendor's root.
     denied_at(Step::Revocation, appraise(Some(Amd::new(Generation::Genoa, SEED).crl(NOW, None))));
-}
-
-const ENCLAVE: Enclave = Enclave { mr_enclave: [1; 32], mr_signer: [2; 32], isv_prod_id: 3, isv_svn: 4 };
-const TD: Td = Td { mr_td: [1; 48], rtmr: [[2; 48]; 4] };
-
-fn quote_policy(root: &[u8]) -> Policy {
-    let mut policy = strict(root);
-    let sgx = policy.sgx.as_mut().expect("[sgx]");
-    sgx.mr_enclaves = Accept::Listed(vec![Hex(ENCLAVE.mr_enclave)]);
-    sgx.mr_signers = Accept::Listed(vec![Hex(ENCLAVE.mr_signer)]);
-    sgx.isv_prod_ids = Accept::Listed(vec![ENCLAVE.isv_prod_id]);
-    sgx.platform.ppids = Accept::Any;
-    let tdx = policy.tdx.as_mut().expect("[tdx]");
-    tdx.mr_tds = Accept::Listed(vec![Hex(TD.mr_td)]);
-    for rtmr in [&mut tdx.rtmr0, &mut tdx.rtmr1, &mut tdx.rtmr2, &mut tdx.rtmr3] {
-        *rtmr = Accept::Listed(vec![Hex([2; 48])]);
-    }
-    tdx.platform.ppids = Accept::Any;
-    policy
-}
-
-fn appraise_quote(evidence: &intel::Evidence, policy: &Policy) -> Result<Verified, Denied> {
-    let from = &evidence.collateral;
-    let collateral = IntelCollateral {
-        pck_crl_issuer_chain: from.pck_crl_issuer_chain.clone(),
-        root_ca_crl: from.root_ca_crl.clone(),
-        pck_crl: from.pck_crl.clone(),
-        tcb_info_issuer_chain: from.tcb_info_issuer_chain.clone(),
-        tcb_info: from.tcb_info.clone(),
-        tcb_info_signature: from.tcb_info_signature.to_vec(),
-        qe_identity_issuer_chain: from.qe_identity_issuer_chain.clone(),
-        qe_identity: from.qe_identity.clone(),
-        qe_identity_signature: from.qe_identity_signature.to_vec(),
-        pck_certificate_chain: None,
-    };
-    verify(&evidence.quote, &Collateral::Intel(Box::new(collateral)), policy, UnixTime(NOW))
 }
 
 const FORMS: [Form; 4] = [Form::SgxV3(ENCLAVE), Form::TdxV4(TD), Form::TdxV5Td10(TD), Form::TdxV5Td15(TD)];

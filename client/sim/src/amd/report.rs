@@ -79,6 +79,12 @@ impl Amd {
         }
         bytes
     }
+
+    /// Signs a report again that was changed, by the key for the processor's TCB. What it says stays as it is.
+    pub fn sign_report(&self, report: &mut Report, key: Key) {
+        let tcb = platform_tcb(self.generation, false);
+        report.signature = sign(&self.vek_key(key, tcb), report.signed());
+    }
 }
 
 /// SIGNATURE: r and s in little endian, in 72 bytes each (AMD 56860, table "Format for an ECDSA P-384 with

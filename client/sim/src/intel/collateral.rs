@@ -33,6 +33,12 @@ impl Intel {
         }
     }
 
+    /// Signs TCB info and identity again that were changed.
+    pub fn sign_collateral(&self, collateral: &mut Collateral) {
+        collateral.tcb_info_signature = self.sign(&collateral.tcb_info);
+        collateral.qe_identity_signature = self.sign(&collateral.qe_identity);
+    }
+
     /// The root's revocation list, in DER: nothing is revoked.
     #[must_use]
     pub fn root_crl(&self, now: u64) -> Vec<u8> {

@@ -70,6 +70,14 @@ impl Intel {
         bytes
     }
 
+    /// Signs a quote again that was changed: the quoting enclave's report by the PCK, header and body by the
+    /// attestation key. What they say stays as it is.
+    pub fn sign_quote(&self, quote: &mut Quote) {
+        let pck = self.pck_key(&Platform::new(false));
+        quote.signature.qe_report_signature = sign(&pck, quote.signature.qe_report.as_bytes());
+        quote.signature.signature = sign(&key(self.seed, "attestation"), &quote.signed());
+    }
+
     /// The quoting enclave of a TEE. Its signer is not Intel.
     pub(super) fn quoting_enclave(&self, tee: Tee) -> QuotingEnclave {
         let mr_signer = self.seed.bytes("signer of the quoting enclaves");

@@ -96,7 +96,7 @@ pub(super) const fn expected(step: Step) -> &'static str {
 
 /// Which step a refusal belongs to. `broken` names the chain, where the text does not.
 fn step_of(text: &str, broken: impl FnOnce() -> Option<Step>) -> Step {
-    const TEXTS: [(&str, Step); 27] = [
+    const TEXTS: [(&str, Step); 29] = [
         ("CRL", Step::Revocation),
         ("Crl", Step::Revocation),
         ("Revocation", Step::Revocation),
@@ -105,11 +105,13 @@ fn step_of(text: &str, broken: impl FnOnce() -> Option<Step>) -> Step {
         ("Unrecognized TCB status", Step::TcbStatus),
         ("TCB status is invalid", Step::TcbStatus),
         ("No matching", Step::TcbStatus),
+        ("No TDX module identity", Step::TdxModule),
         ("TDX module TCB level", Step::TcbStatus),
         ("ISVSVN", Step::TcbStatus),
         ("TDX module", Step::TdxModule),
         ("tdxModule", Step::TdxModule),
         ("TEE_TCB_SVN2", Step::TcbStatus),
+        ("component count", Step::TcbInfo),
         ("Fmspc mismatch", Step::TcbInfo),
         ("TCB info in the collateral", Step::TcbInfo),
         ("TCB FMSPC", Step::TcbInfo),

@@ -2,14 +2,13 @@
 
 mod demands;
 mod library;
+mod unread;
 
 use dcap_qvl::QuoteClaims;
-use der::Decode;
 use holdfast_evidence::quote::{Body, Quote, TEE_TDX};
 use holdfast_evidence::x509::Binding;
-use sha2::{Digest, Sha256};
 
-use crate::anchors::{INTEL_ROOT, Standing, standing};
+use crate::anchors::{INTEL_ROOT, Standing};
 use crate::ledger::{Check, Fault, Ledger, Pass};
 use crate::policy::{PlatformPolicy, SgxPolicy, TdxPolicy, hex};
 use crate::verdict::{Blame, Claims, Tee};
@@ -23,7 +22,6 @@ const MAX_COLLATERAL: usize = 1 << 22;
 
 const FETCH: &str = "fetch the collateral again, for this platform and this time";
 const FORGED: &str = "it was changed, or put together from parts: ask the TEE for a new quote";
-const OTHER_ROOT: &str = "do not trust where this came from";
 
 /// Steps that the library may refuse and only this crate passes.
 const OURS: [Step; 2] = [Step::TdxModule, Step::TcbStatus];
@@ -141,7 +139,7 @@ fn verified(
     let embedded = &quote.signature.certification.data;
     let chain = collateral.pck_certificate_chain.as_ref().map_or(&**embedded, String::as_bytes);
     let chain = library::certificates(chain);
-    let root = ledger.yielding(Step::Root, root(&chain, policy));
+    let root = ledger.yielding(Step::Root, unread::root(&chain, &policy.insecure));
     let root = match root {
         Some((root, Standing::Simulated)) => {
             ledger.simulated();
@@ -149,11 +147,21 @@ fn verified(
         }
         _ => INTEL_ROOT,
     };
+    if chain.is_empty() {
+        let found =
+            format!("certification data of type {}, and no chain", quote.signature.certification.kind);
+        let remedy = "fetch the PCK certificate for this platform, and pass its chain on with the collateral";
+        let expected = "a PCK certificate with its chain, in the quote or the collateral";
+        ledger.record(Step::PckChain, Err(Fault::new(Blame::Collateral, found, expected, remedy)));
+        return None;
+    }
+    unread::issuer_chains(ledger, collateral, &chain, root);
     let refusal = match library::verify(bytes, &chain, collateral, root, now) {
         Ok(claims) => {
             for step in library::ORDER.into_iter().filter(|step| !OURS.contains(step)) {
                 ledger.record(step, Ok(Pass::found(shown(step, &claims))));
             }
+            ledger.record(Step::TcbInfo, unread::tcb_info(&collateral.tcb_info, &claims));
             return Some(claims);
         }
         Err(refusal) => refusal,
@@ -182,41 +190,6 @@ fn verified(
     ledger
         .record(refusal.step, Err(Fault::new(blame, refusal.text, library::expected(refusal.step), remedy)));
     None
-}
-
-/// Intel's pinned root, or one in the chain that the policy names. A chain may leave its root out, have an older
-/// certificate of Intel's for the same key, or be in another order; a root with another key it may not have.
-fn root<'a>(chain: &'a [Vec<u8>], policy: &Policy) -> Result<((&'a [u8], Standing), Pass), Fault> {
-    for der in chain.iter().take(library::MAX_CHAIN) {
-        let fingerprint = Sha256::digest(der).into();
-        match standing(der, fingerprint, &[INTEL_ROOT], &policy.insecure) {
-            Some(Standing::Pinned) => break,
-            Some(Standing::Simulated) => {
-                let found =
-                    format!("SHA-256 {}, SIMULATED: named under [insecure] in the policy", hex(&fingerprint));
-                return Ok(((der, Standing::Simulated), Pass::found(found)));
-            }
-            None if foreign_root(der) => {
-                let found = format!("a root with SHA-256 {}", hex(&fingerprint));
-                let expected = "Intel's pinned root, or one that the policy names under [insecure]";
-                return Err(Fault::new(Blame::Evidence, found, expected, OTHER_ROOT));
-            }
-            None => {}
-        }
-    }
-    Ok(((INTEL_ROOT, Standing::Pinned), Pass::found("Intel SGX Root CA, pinned")))
-}
-
-/// Whether a certificate names itself as its issuer, and has another key than Intel's root. What cannot be read
-/// is left to [`Step::PckChain`].
-fn foreign_root(der: &[u8]) -> bool {
-    let read = |der| x509_cert::Certificate::from_der(der).ok();
-    read(der).is_some_and(|certificate| {
-        let tbs = certificate.tbs_certificate();
-        let key = tbs.subject_public_key_info();
-        let same = |pinned: x509_cert::Certificate| pinned.tbs_certificate().subject_public_key_info() == key;
-        tbs.issuer() == tbs.subject() && !read(INTEL_ROOT).is_some_and(same)
-    })
 }
 
 /// What a step of the library has found.

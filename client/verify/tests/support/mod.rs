@@ -1,6 +1,8 @@
 //! Vectors, and policies that suit them.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub(crate) mod simulated;
+
 use std::path::{Path, PathBuf};
 
 use holdfast_verify::{AmdCollateral, Collateral, IntelCollateral, Policy, UnixTime};

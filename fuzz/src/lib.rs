@@ -8,6 +8,8 @@
 //! * `cargo test -p holdfast-fuzz` (stable): each target with its seeds and some ten thousand mutations of
 //!   them, the same ones every time. One target alone: `cargo run -p holdfast-fuzz --bin TARGET`, and with
 //!   files as arguments, those inputs.
+//!
+//! The readers of evidence get the same inputs once more while what they allocate is counted (`tests/memory.rs`).
 #![forbid(unsafe_code)]
 
 mod client;

@@ -13,14 +13,20 @@ const LONGEST: usize = 1 << 16;
 /// # Panics
 /// As the target does; the input is printed first.
 pub fn run(target: &Target) {
+    for input in inputs(target) {
+        try_input(target, &input);
+    }
+}
+
+/// What a smoke run of a target tries: its seeds, and [`Target::rounds`] mutations of them.
+pub fn inputs(target: &Target) -> impl Iterator<Item = Vec<u8>> + use<> {
     let seeds = (target.seeds)();
-    for seed in &seeds {
-        try_input(target, seed);
-    }
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for _ in 0..target.rounds {
-        try_input(target, &mutated(&seeds, &mut random));
-    }
+    let mutations = {
+        let seeds = seeds.clone();
+        (0..target.rounds).map(move |_| mutated(&seeds, &mut random))
+    };
+    seeds.into_iter().chain(mutations)
 }
 
 /// Runs a target on the content of each file; without files, as [`run`].

@@ -27,7 +27,7 @@ pub enum ExitCode {
     Output = 73,
     /// The Keep ended without a result, or the host broke the rules of the gate or the protocol.
     Keep = 76,
-    /// The evidence was read, appraised, and is not to be trusted.
+    /// The evidence or bundle was read, appraised, and is not to be trusted.
     Denied = 77,
     /// The configuration file or policy is wrong.
     Configuration = 78,
@@ -115,7 +115,7 @@ impl ExitCode {
             Self::Resources => "this machine is out of memory or processes, or the Keep out of memory",
             Self::Output => "a result cannot be written",
             Self::Keep => "the Keep ended without a result, or its host broke the rules",
-            Self::Denied => "the evidence was appraised, and is not to be trusted",
+            Self::Denied => "the evidence or bundle was appraised, and is not to be trusted",
             Self::Configuration => "the configuration file or policy is wrong",
             Self::Timeout => "the time limit passed",
             Self::Interrupted => "Ctrl-C (SIGINT)",

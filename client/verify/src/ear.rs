@@ -111,14 +111,17 @@ pub fn claims(verdict: &Verdict, issuer: &Issuer<'_>) -> Value {
         Tee::Tdx => "tdx",
         Tee::Sgx => "sgx",
     };
+    let status = status(verdict, &vector);
     let appraisal = json!({
-        "ear_status": status(verdict, &vector),
+        "ear_status": status,
         "ear_trustworthiness_vector": vector,
         "ear_appraisal_policy_ids": [issuer.policy],
         "ear_verifier_claims": { "holdfast_verdict": verdict },
     });
     json!({
         "eat_profile": PROFILE,
+        // There is one attester, so the whole is as good as that.
+        "ear_status": status,
         "iat": verdict.at().0,
         "ear_verifier_id": { "developer": issuer.developer, "build": issuer.build },
         "submods": { name: appraisal },

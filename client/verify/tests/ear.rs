@@ -26,6 +26,7 @@ fn snp_verdict(policy: &holdfast_verify::Policy) -> Verdict {
 fn appraisal<'a>(claims: &'a Value, tee: &str) -> &'a Value {
     assert_eq!(claims["eat_profile"], PROFILE);
     assert_eq!(claims["ear_verifier_id"]["build"], "test");
+    assert_eq!(claims["ear_status"], claims["submods"][tee]["ear_status"]);
     &claims["submods"][tee]
 }
 

@@ -9,6 +9,7 @@ use holdfast_evidence::quote::{Body, Certification, Quote, SgxReport, TdReport10
 use holdfast_sim::Seed;
 use holdfast_sim::intel::{self, Claims, Form, Intel, PckCa, Tee};
 use holdfast_verify::{Collateral, Denied, Policy, Step, UnixTime, Verified, verify};
+use support::misjudged;
 use support::simulated::{ENCLAVE, NOW, REPORT_DATA, SEED, TD, collateral, quote_policy};
 
 /// What is wrong.
@@ -36,7 +37,7 @@ const DAY: u64 = 86_400;
 type Negative = (&'static str, Wrong, Step, &'static str);
 
 /// Wrong in every kind of quote.
-const ALL: [Negative; 59] = [
+const ALL: [Negative; 63] = [
     ("empty", Bytes(Vec::clear), Step::Format, "0"),
     ("truncated_quote", Bytes(|bytes| bytes.truncate(bytes.len() - 1)), Step::Format, "bytes"),
     ("header_alone", Bytes(|bytes| bytes.truncate(48)), Step::Format, "48"),
@@ -58,6 +59,37 @@ const ALL: [Negative; 59] = [
         "type 3",
     ),
     ("no_pck_chain", Parts(|quote| quote.signature.certification.data.clear()), Step::PckChain, "no chain"),
+    ("pck_chain_too_long", Parts(|quote| keep(quote, &[0, 1, 2, 2, 2, 2])), Step::PckChain, "6 certificates"),
+    (
+        "tcb_chain_too_long",
+        Endorsed(|all, _| all.tcb_info_issuer_chain = all.tcb_info_issuer_chain.repeat(3)),
+        Step::TcbInfo,
+        "6 certificates",
+    ),
+    (
+        "foreign_certificate_in_pck_chain",
+        Parts(|quote| {
+            let other = Intel::new(PckCa::Processor, Seed([8; 32]));
+            quote
+                .signature
+                .certification
+                .data
+                .extend(pem::encode(&pem::Pem::new("CERTIFICATE", other.tcb_signing())).into_bytes());
+        }),
+        Step::PckChain,
+        "a certificate with SHA-256",
+    ),
+    (
+        "foreign_root_in_pck_chain",
+        Parts(|quote| {
+            let other = Intel::new(PckCa::Processor, Seed([8; 32]));
+            let own = core::mem::take(&mut quote.signature.certification.data);
+            quote.signature.certification.data =
+                [pem::encode(&pem::Pem::new("CERTIFICATE", other.root())).into_bytes(), own].concat();
+        }),
+        Step::Root,
+        "a root with SHA-256",
+    ),
     ("pck_chain_without_authority", Parts(|quote| keep(quote, &[0, 2])), Step::PckChain, "UnknownIssuer"),
     ("pck_chain_of_authorities", Parts(|quote| keep(quote, &[1, 2])), Step::PckChain, ""),
     (
@@ -458,15 +490,6 @@ fn appraise(vendor: &Intel, form: Form, wrong: &Wrong) -> Result<Verified, Denie
     }
     let collateral = Collateral::Intel(Box::new(collateral(&evidence.collateral)));
     verify(&evidence.quote, &collateral, &policy, UnixTime(now))
-}
-
-/// What is not as it should be.
-fn misjudged(name: &str, result: Result<Verified, Denied>, step: Step, found: &str) -> Option<String> {
-    match result {
-        Ok(_) => Some(format!("{name}: accepted")),
-        Err(denied) if denied.step() == step && denied.record().found.contains(found) => None,
-        Err(denied) => Some(format!("{name}: {denied}")),
-    }
 }
 
 #[test]

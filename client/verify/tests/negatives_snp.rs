@@ -7,6 +7,7 @@ use holdfast_evidence::snp::{Generation, Report};
 use holdfast_sim::Seed;
 use holdfast_sim::amd::{Amd, Key, platform_tcb};
 use holdfast_verify::{AmdCollateral, Collateral, Denied, Step, UnixTime, Verified, verify};
+use support::misjudged;
 use support::simulated::{NOW, SEED, amd_claims, amd_policy};
 
 /// What is wrong.
@@ -310,15 +311,6 @@ fn appraise(vendor: &Amd, wrong: &Wrong) -> Result<Verified, Denied> {
         At(time) => now = *time,
     }
     verify(&evidence.report, &Collateral::Amd(collateral), &policy, UnixTime(now))
-}
-
-/// What is not as it should be.
-fn misjudged(name: &str, result: Result<Verified, Denied>, step: Step, found: &str) -> Option<String> {
-    match result {
-        Ok(_) => Some(format!("{name}: accepted")),
-        Err(denied) if denied.step() == step && denied.record().found.contains(found) => None,
-        Err(denied) => Some(format!("{name}: {denied}")),
-    }
 }
 
 #[test]

@@ -137,22 +137,6 @@ fn the_strict_template_is_a_policy_and_accepts_nothing_yet() {
 }
 
 #[test]
-fn certificates_hold_only_in_their_time() {
-    let good = good();
-    for time in [
-        UnixTime(0),
-        UnixTime(good.number("vek_not_before") - 1),
-        UnixTime(good.number("vek_not_after") + 1),
-        UnixTime(u64::MAX),
-    ] {
-        denied_at(Step::Validity, verify(&good.file("report"), &amd(good.amd()), &policy(), time));
-    }
-    for time in [good.number("vek_not_before"), good.number("vek_not_after")] {
-        assert!(verify(&good.file("report"), &amd(good.amd()), &policy(), UnixTime(time)).is_ok());
-    }
-}
-
-#[test]
 fn every_part_of_the_collateral_is_needed_and_belongs_to_the_report() {
     let (good, other) = (good(), case("genoa-v5-6d1ceffa"));
     let report = good.file("report");
@@ -257,14 +241,14 @@ fn first_to_see(version: u32, at: usize) -> &'static [Step] {
 
 #[test]
 fn no_change_of_a_report_goes_unseen() {
-    for case in published("no_change_of_a_report_goes_unseen", CASES) {
+    // A report of each layout, byte by byte. Every other vector, field by field: `mutations.rs`.
+    let dense = ["milan-v2-7c614616", "genoa-v5-6d1ceffa", "turin-v5-85da705e"];
+    let cases = published("no_change_of_a_report_goes_unseen", CASES);
+    for case in cases.iter().filter(|case| dense.contains(&case.text("name"))) {
         let report = case.file("report");
         let version = u32::try_from(case.number("version")).expect("a version");
-        let policy = policy_with("vmpl = [0]", "vmpl = [0, 1]");
-        // Each byte of three of them; of the others one in each sixteen.
-        let dense =
-            ["milan-v2-7c614616", "genoa-v5-6d1ceffa", "turin-v5-85da705e"].contains(&case.text("name"));
-        for at in (0..report.len()).step_by(if dense { 1 } else { 16 }) {
+        let policy = policy();
+        for at in 0..report.len() {
             let mut changed = report.clone();
             changed[at] ^= 1 << (at / 3 % 8);
             let result = verify(&changed, &amd(case.amd()), &policy, case.pinned_time());
@@ -288,24 +272,6 @@ fn a_report_has_one_length() {
     }
     let longer = [&report[..], &[0]].concat();
     denied_at(Step::Format, verify(&longer, &amd(good.amd()), &policy(), good.pinned_time()));
-}
-
-#[test]
-fn no_change_of_a_certificate_goes_unseen() {
-    let turin = case("turin-v5-85da705e");
-    let (report, now) = (turin.file("report"), turin.pinned_time());
-    for at in 0..turin.amd().vek.len() {
-        let mut collateral = turin.amd();
-        collateral.vek[at] ^= 1 << (at % 8);
-        denied_at(Step::EndorsementKey, verify(&report, &amd(collateral), &policy(), now));
-    }
-    for at in 0..turin.amd().intermediate.len() {
-        let mut collateral = turin.amd();
-        collateral.intermediate[at] ^= 1 << (at % 8);
-        let denied = verify(&report, &amd(collateral), &policy(), now).expect_err("a changed certificate");
-        let seen = [Step::Root, Step::Intermediate].contains(&denied.step());
-        assert!(seen, "{at}: {}", denied.verdict());
-    }
 }
 
 /// The ASK stands for a root that is no vendor's; nothing genuine is below it but endorsement keys.

@@ -147,7 +147,10 @@ fn broken_chain(pck: &[Vec<u8>], collateral: &IntelCollateral, root: &[u8], now:
 }
 
 fn leads_to(chain: &[Vec<u8>], root: &[u8], now: UnixTime) -> bool {
-    let ders: Vec<_> = chain.iter().take(MAX_CHAIN).map(|der| CertificateDer::from_slice(der)).collect();
+    if chain.len() > MAX_CHAIN {
+        return false;
+    }
+    let ders: Vec<_> = chain.iter().map(|der| CertificateDer::from_slice(der)).collect();
     let root = CertificateDer::from_slice(root);
     let (Some((leaf, above)), Ok(anchor)) = (ders.split_first(), webpki::anchor_from_trusted_cert(&root))
     else {

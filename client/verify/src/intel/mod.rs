@@ -114,17 +114,23 @@ fn format(bytes: &[u8], tee: Tee) -> Result<(Quote, Pass), Fault> {
     Ok((quote, Pass::found(format!("version {version}, {} bytes", bytes.len()))))
 }
 
+/// Collateral of Intel's, of a length that is read, with signatures of 64 bytes.
 fn complete(collateral: &Collateral) -> Result<(&IntelCollateral, Pass), Fault> {
-    let fault =
-        |found: String| Fault::new(Blame::Collateral, found, "collateral of Intel's, at most 4 MiB", FETCH);
-    match collateral {
-        Collateral::Intel(intel) if intel.length() <= MAX_COLLATERAL => {
-            Ok((intel, Pass::found(format!("{} bytes", intel.length()))))
-        }
-        Collateral::Intel(intel) => Err(fault(format!("{} bytes", intel.length()))),
-        Collateral::Amd(_) => Err(fault("collateral of AMD's".to_owned())),
-        Collateral::None => Err(fault("none".to_owned())),
+    let fault = |found: String, expected| Err(Fault::new(Blame::Collateral, found, expected, FETCH));
+    let intel = match collateral {
+        Collateral::Intel(intel) => intel,
+        Collateral::Amd(_) => return fault("collateral of AMD's".to_owned(), "Intel's"),
+        Collateral::None => return fault("none".to_owned(), "collateral of Intel's"),
+    };
+    let length = intel.length();
+    if length > MAX_COLLATERAL {
+        return fault(format!("{length} bytes"), "at most 4 MiB");
     }
+    let signatures = [("TCB info", &intel.tcb_info_signature), ("QE identity", &intel.qe_identity_signature)];
+    if let Some((what, signature)) = signatures.iter().find(|(_, signature)| signature.len() != 64) {
+        return fault(format!("a signature of the {what} with {} bytes", signature.len()), "64 bytes");
+    }
+    Ok((intel, Pass::found(format!("{length} bytes"))))
 }
 
 /// The steps up to [`Step::TcbStatus`], by the library.
@@ -154,6 +160,9 @@ fn verified(
         let expected = "a PCK certificate with its chain, in the quote or the collateral";
         ledger.record(Step::PckChain, Err(Fault::new(Blame::Collateral, found, expected, remedy)));
         return None;
+    }
+    if let Err(fault) = unread::pck_chain(&chain, root) {
+        ledger.record(Step::PckChain, Err(fault));
     }
     unread::issuer_chains(ledger, collateral, &chain, root);
     let refusal = match library::verify(bytes, &chain, collateral, root, now) {

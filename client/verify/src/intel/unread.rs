@@ -7,6 +7,7 @@ use rustls_pki_types::CertificateDer;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use webpki::EndEntityCert;
+use x509_cert::name::Name;
 
 use super::{FETCH, library};
 use crate::anchors::{INTEL_ROOT, Standing, standing};
@@ -24,10 +25,6 @@ pub(super) fn root<'a>(
     chain: &'a [Vec<u8>],
     insecure: &Insecure,
 ) -> Result<((&'a [u8], Standing), Pass), Fault> {
-    let refuse = |found: String| {
-        let expected = "Intel's pinned root, or one that the policy names under [insecure]";
-        Err(Fault::new(Blame::Evidence, found, expected, OTHER_ROOT))
-    };
     for der in chain.iter().take(library::MAX_CHAIN) {
         let fingerprint: [u8; 32] = Sha256::digest(der).into();
         let name = format!("SHA-256 {}", hex(&fingerprint));
@@ -37,14 +34,48 @@ pub(super) fn root<'a>(
                 let found = format!("{name}, SIMULATED: named under [insecure] in the policy");
                 return Ok(((der, Standing::Simulated), Pass::found(found)));
             }
-            None => match own_issuer(der) {
-                None => return refuse(format!("a certificate that cannot be read, {name}")),
-                Some(true) if !signed_by(der, INTEL_ROOT) => return refuse(format!("a root with {name}")),
-                Some(_) => {}
-            },
+            None => {
+                let own = names(der).is_some_and(|(subject, issuer)| subject == issuer);
+                if own && !signed_by(der, INTEL_ROOT) {
+                    let expected = "Intel's pinned root, or one that the policy names under [insecure]";
+                    return Err(Fault::new(
+                        Blame::Evidence,
+                        format!("a root with {name}"),
+                        expected,
+                        OTHER_ROOT,
+                    ));
+                }
+            }
         }
     }
     Ok(((INTEL_ROOT, Standing::Pinned), Pass::found("Intel SGX Root CA, pinned")))
+}
+
+/// What the library does not follow in the PCK's chain: all but the first certificate and its issuer's.
+pub(super) fn pck_chain(chain: &[Vec<u8>], root: &[u8]) -> Result<(), Fault> {
+    let refuse = |found: String| {
+        let expected = "the PCK's certificate, its issuer's, and the root's";
+        Err(Fault::new(Blame::Evidence, found, expected, super::FORGED))
+    };
+    if chain.len() > library::MAX_CHAIN {
+        return refuse(format!("{} certificates", chain.len()));
+    }
+    let mut authority = chain.first().and_then(|der| names(der)).map(|(_, issuer)| issuer);
+    for der in chain.iter().skip(1).filter(|der| **der != root) {
+        if authority.is_some() && names(der).map(|(subject, _)| subject) == authority {
+            authority = None;
+        } else if !signed_by(der, root) {
+            return refuse(format!("a certificate with SHA-256 {}", hex(&Sha256::digest(der))));
+        }
+    }
+    Ok(())
+}
+
+/// Subject and issuer of a certificate that can be read.
+fn names(der: &[u8]) -> Option<(Name, Name)> {
+    let certificate = x509_cert::Certificate::from_der(der).ok()?;
+    let tbs = certificate.tbs_certificate();
+    Some((tbs.subject().clone(), tbs.issuer().clone()))
 }
 
 /// The chains of who signed the PCK revocation list, the TCB info and the identity: what is in them is in the
@@ -62,25 +93,20 @@ pub(super) fn issuer_chains(
     ];
     for (step, text, followed) in chains {
         let chain = library::certificates(text.as_bytes());
-        let mut rest = chain.iter().take(library::MAX_CHAIN).skip(followed);
-        let strange = rest.find(|der| **der != root && !known.contains(der) && !signed_by(der, root));
-        let found = match strange {
-            None if !chain.is_empty() => continue,
-            None => "an issuer chain that is empty or no PEM".to_owned(),
-            Some(der) => {
-                format!("in the issuer chain a certificate with SHA-256 {}", hex(&Sha256::digest(der)))
-            }
+        let strange = |der: &&Vec<u8>| **der != root && !known.contains(der) && !signed_by(der, root);
+        let found = match chain.len() {
+            0 => "an issuer chain that is empty or no PEM".to_owned(),
+            1..=library::MAX_CHAIN => match chain.iter().skip(followed).find(strange) {
+                None => continue,
+                Some(der) => {
+                    format!("in the issuer chain a certificate with SHA-256 {}", hex(&Sha256::digest(der)))
+                }
+            },
+            length => format!("an issuer chain of {length} certificates"),
         };
         let expected = "certificates that the root signed";
         ledger.record(step, Err(Fault::new(Blame::Collateral, found, expected, FETCH)));
     }
-}
-
-/// Whether a certificate names itself as its issuer; `None` if it cannot be read.
-fn own_issuer(der: &[u8]) -> Option<bool> {
-    let certificate = x509_cert::Certificate::from_der(der).ok()?;
-    let tbs = certificate.tbs_certificate();
-    Some(tbs.issuer() == tbs.subject())
 }
 
 /// ecdsa-with-SHA256 (RFC 5758, section 3.2), in DER: the algorithm of all that Intel's authorities sign.

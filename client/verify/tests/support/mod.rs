@@ -1,11 +1,12 @@
 //! Vectors, and policies that suit them.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+pub(crate) mod asn1;
 pub(crate) mod simulated;
 
 use std::path::{Path, PathBuf};
 
-use holdfast_verify::{AmdCollateral, Collateral, IntelCollateral, Policy, UnixTime};
+use holdfast_verify::{AmdCollateral, Collateral, Denied, IntelCollateral, Policy, Step, UnixTime, Verified};
 use serde_json::Value;
 
 /// A case with its files.
@@ -124,4 +125,18 @@ pub(crate) fn intel(collateral: IntelCollateral) -> Collateral {
 
 pub(crate) fn amd(collateral: AmdCollateral) -> Collateral {
     Collateral::Amd(collateral)
+}
+
+/// What is not as it should be.
+pub(crate) fn misjudged(
+    name: &str,
+    result: Result<Verified, Denied>,
+    step: Step,
+    found: &str,
+) -> Option<String> {
+    match result {
+        Ok(_) => Some(format!("{name}: accepted")),
+        Err(denied) if denied.step() == step && denied.record().found.contains(found) => None,
+        Err(denied) => Some(format!("{name}: {denied}")),
+    }
 }

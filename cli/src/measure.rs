@@ -68,10 +68,12 @@ pub(crate) fn measure(options: &Measure) -> Result<u8, Failure> {
             return Err(Failure::new(ExitCode::Usage, message.into()));
         }
     };
-    let measurement = compute(&Request { image, vcpus: options.vcpus, launch }).map_err(|error| {
+    let refused = |error: &dyn core::fmt::Display| {
         let name = options.image.as_deref().map_or("the built-in keep image".into(), Path::to_string_lossy);
         Failure::new(ExitCode::Evidence, format!("{name} cannot be measured for this launch: {error}"))
-    })?;
+    };
+    let measurement =
+        compute(&Request { image, vcpus: options.vcpus, launch }).map_err(|error| refused(&error))?;
     let text = if options.json {
         serde_json::to_string_pretty(&measurement)
             .map_err(|error| Failure::new(ExitCode::Internal, error.to_string()))?
@@ -79,8 +81,9 @@ pub(crate) fn measure(options: &Measure) -> Result<u8, Failure> {
     } else {
         measurement.to_string()
     };
+    // What of an image is measured, and how, is known even where there is no value.
     crate::print(&text)?;
-    Ok(0)
+    measurement.value.map(|_| 0).map_err(|lacks| refused(&lacks))
 }
 
 fn signature(options: &Measure) -> Result<u32, Failure> {

@@ -149,6 +149,18 @@ fn a_launch_that_no_backend_can_make_is_not_measured() {
         let error = text(&measured.stderr);
         assert_eq!(measured.status.code(), Some(67), "{error}");
         assert!(error.contains(lack) && error.lines().count() == 1, "{error}");
+        // What of the image is measured, and how, is known all the same.
+        let answer = holdfast(&["measure", "--json", "--tee", tee]);
+        assert_eq!(answer.status.code(), Some(67));
+        let answer: Value = serde_json::from_slice(&answer.stdout).expect("JSON");
+        assert_eq!((&answer["tee"], &answer["value"]), (&tee.into(), &Value::Null));
+        let parts = answer["parts"].as_array().expect("parts");
+        let how =
+            |name: &str| parts.iter().find(|part| part["name"] == name).expect("the part")["how"].clone();
+        assert_eq!(how("stage 0, code and data"), "measured");
+        assert_eq!(how("body: shim and runtime"), "hashed");
+        let shown = text(&measured.stdout);
+        assert!(shown.contains("measured directly") && shown.contains("through its hash"), "{shown}");
     }
     let sgx = holdfast(&["measure", "--tee", "sgx", env!("CARGO_MANIFEST_PATH")]);
     assert_eq!(sgx.status.code(), Some(64));

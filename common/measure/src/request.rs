@@ -96,12 +96,15 @@ pub enum Value {
     Sgx(Digest256),
 }
 
-/// The answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// The answer. As data it is `{"tee": …, "name": …, "value": hex, …}`; without a value `null`, and `"lacks"` says why.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measurement {
-    /// What a report or quote will say: `{"tee": …, "name": …, "value": hex}`.
-    #[serde(flatten)]
-    pub value: Value,
+    /// The TEE: "snp", "tdx" or "sgx".
+    pub tee: &'static str,
+    /// What the vendor calls the value.
+    pub name: &'static str,
+    /// What a report or quote will say; of a keep image, what its launch plan lacks for this TEE.
+    pub value: Result<Value, PlanError>,
     /// For how many vCPUs.
     pub vcpus: u32,
     /// SHA-256 of the image file, to tell what was measured.
@@ -125,9 +128,6 @@ pub enum MeasureError {
     /// The guest.
     #[error(transparent)]
     Guest(#[from] GuestError),
-    /// The plan.
-    #[error(transparent)]
-    Plan(#[from] PlanError),
     /// The shape is one that no Keep can have.
     #[error(transparent)]
     Shape(#[from] BootInfoError),
@@ -136,7 +136,8 @@ pub enum MeasureError {
 /// Answers `request`.
 ///
 /// # Errors
-/// If the image is not what the launch needs, or the launch cannot be measured.
+/// If the image is not what the launch needs. A keep image for a TEE that its launch plan does not suit yet is an
+/// answer without a value: its parts are known.
 pub fn measure(request: &Request<'_>) -> Result<Measurement, MeasureError> {
     let (vcpus, file) = (request.vcpus, request.image);
     let (value, parts) = match request.launch {
@@ -163,7 +164,7 @@ pub fn measure(request: &Request<'_>) -> Result<Measurement, MeasureError> {
                 parts.extend(boot.parts(&hashes));
             }
             parts.push(coverage::snp_registers(vcpus));
-            (Value::Snp(guest.digest()?), parts)
+            (Ok(Value::Snp(guest.digest()?)), parts)
         }
         Launch::SvsmSnp { svsm, variables, vcpu_signature } => {
             let firmware = Firmware::parse(file)?;
@@ -174,16 +175,17 @@ pub fn measure(request: &Request<'_>) -> Result<Measurement, MeasureError> {
                 binding: coverage::Binding::Measured,
             };
             (
-                Value::Snp(digest),
+                Ok(Value::Snp(digest)),
                 alloc::vec![part("firmware", file), part("SVSM", svsm), coverage::snp_registers(vcpus)],
             )
         }
         Launch::FirmwareTdx { order } => {
             let firmware = Firmware::parse(file)?;
-            (Value::Tdx(mrtd(&firmware, order)?), coverage::tdx_firmware(&firmware)?)
+            (Ok(Value::Tdx(mrtd(&firmware, order)?)), coverage::tdx_firmware(&firmware)?)
         }
     };
-    Ok(Measurement { value, vcpus, image_sha256: Digest(Sha256::digest(file).into()), parts })
+    let (tee, name) = request.launch.names();
+    Ok(Measurement { tee, name, value, vcpus, image_sha256: Digest(Sha256::digest(file).into()), parts })
 }
 
 fn keep(
@@ -191,13 +193,13 @@ fn keep(
     platform: Platform,
     memory: u64,
     value: impl FnOnce(&LaunchPlan, &Shape) -> Result<Value, PlanError>,
-) -> Result<(Value, Vec<Part>), MeasureError> {
+) -> Result<(Result<Value, PlanError>, Vec<Part>), MeasureError> {
     let image = Image::parse(request.image)?;
     let shape = Shape { platform, vcpus: request.vcpus, memory };
     shape.boot_info(&image, &HostFacts::default()).check()?;
     let plan = LaunchPlan::new(&image, &shape);
     let parts = coverage::keep(&image, &plan)?;
-    Ok((value(&plan, &shape)?, parts))
+    Ok((value(&plan, &shape), parts))
 }
 
 impl Boot<'_> {
@@ -216,14 +218,13 @@ impl Boot<'_> {
     }
 }
 
-impl Value {
+impl Launch<'_> {
     /// The TEE, and what its vendor calls the value.
-    #[must_use]
-    pub const fn names(&self) -> (&'static str, &'static str) {
+    const fn names(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Snp(_) => ("snp", "MEASUREMENT"),
-            Self::Tdx(_) => ("tdx", "MRTD"),
-            Self::Sgx(_) => ("sgx", "MRENCLAVE"),
+            Self::KeepSnp { .. } | Self::FirmwareSnp { .. } | Self::SvsmSnp { .. } => ("snp", "MEASUREMENT"),
+            Self::KeepTdx { .. } | Self::FirmwareTdx { .. } => ("tdx", "MRTD"),
+            Self::KeepSgx { .. } => ("sgx", "MRENCLAVE"),
         }
     }
 }
@@ -240,21 +241,32 @@ impl fmt::Display for Value {
 /// For people: the value, then a line for each part.
 impl fmt::Display for Measurement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (tee, name) = self.value.names();
-        writeln!(f, "{tee} {name} {}", self.value)?;
+        write!(f, "{} {} ", self.tee, self.name)?;
+        match &self.value {
+            Ok(value) => writeln!(f, "{value}")?,
+            Err(_) => writeln!(f, "none")?,
+        }
         writeln!(f, "{:>12}  part", "bytes")?;
         self.parts.iter().try_for_each(|part| writeln!(f, "{part}"))
     }
 }
 
-impl Serialize for Value {
+impl Serialize for Measurement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Value", 3)?;
-        let (tee, name) = self.names();
-        fields.serialize_field("tee", tee)?;
-        fields.serialize_field("name", name)?;
-        fields.serialize_field("value", &format_args!("{self}"))?;
+        let mut fields = serializer.serialize_struct("Measurement", 7)?;
+        fields.serialize_field("tee", self.tee)?;
+        fields.serialize_field("name", self.name)?;
+        match &self.value {
+            Ok(value) => fields.serialize_field("value", &format_args!("{value}"))?,
+            Err(lacks) => {
+                fields.serialize_field("value", &())?;
+                fields.serialize_field("lacks", &format_args!("{lacks}"))?;
+            }
+        }
+        fields.serialize_field("vcpus", &self.vcpus)?;
+        fields.serialize_field("image_sha256", &self.image_sha256)?;
+        fields.serialize_field("parts", &self.parts)?;
         fields.end()
     }
 }

@@ -12,7 +12,7 @@ use holdfast_measure::plan::{PlanError, SgxProfile, SnpProfile, snp_digest};
 use holdfast_measure::request::{Boot, Launch, Value};
 use holdfast_measure::snp::Vmm;
 use holdfast_measure::tdx::PageOrder;
-use holdfast_measure::{MeasureError, PAGE, Request, measure};
+use holdfast_measure::{MeasureError, Measurement, PAGE, Request, measure};
 use serde_json::json;
 use support::{committed, digest};
 
@@ -31,7 +31,8 @@ fn a_keep() {
     let measurement = measure(&snp(&file)).expect("a measurement");
     let shape = Shape { platform: Platform::Machine, vcpus: 2, memory: MEMORY };
     let plan = LaunchPlan::new(&Image::parse(&file).expect("an image"), &shape);
-    assert_eq!(measurement.value, Value::Snp(snp_digest(&plan, &shape, &PROFILE).expect("a digest")));
+    let digest = snp_digest(&plan, &shape, &PROFILE).expect("a digest");
+    assert_eq!(measurement.value, Ok(Value::Snp(digest)));
 
     let answer = serde_json::to_value(&measurement).expect("JSON");
     assert_eq!(answer["tee"], "snp");
@@ -46,7 +47,7 @@ fn a_keep() {
     assert_eq!(how("SECRETS page"), "address-only");
 
     let text = measurement.to_string();
-    assert!(text.starts_with(&format!("snp MEASUREMENT {}\n", measurement.value)), "{text}");
+    assert!(text.starts_with(&format!("snp MEASUREMENT {digest}\n")), "{text}");
     assert_eq!(text.lines().count(), 2 + parts.len());
 }
 
@@ -61,14 +62,21 @@ fn the_body_counts() {
     assert!(matches!(measure(&snp(&file)), Err(MeasureError::Body(_))), "a body that stage 0 refuses");
 }
 
-/// What today's plan does not say is an error, not a guess.
+/// What today's plan does not say is not guessed; what of the image is measured, and how, is known all the same.
 #[test]
 fn what_keeps_lack() {
     let file = keep::image(1);
-    let ask = |launch| measure(&Request { image: &file, vcpus: 1, launch }).expect_err("refused");
-    let lacks = |error| match error {
-        MeasureError::Plan(PlanError::Lacks { tee, .. }) => tee,
-        other => panic!("{other}"),
+    let ask = |launch| measure(&Request { image: &file, vcpus: 1, launch }).expect("an answer");
+    let lacks = |measurement: Measurement| {
+        let answer = serde_json::to_value(&measurement).expect("JSON");
+        assert_eq!(answer["value"], serde_json::Value::Null);
+        assert!(answer["lacks"].as_str().is_some_and(|lacks| lacks.contains("lacks")), "{answer}");
+        assert!(measurement.parts.iter().any(|part| part.name == "body: shim and runtime"));
+        assert!(measurement.to_string().contains(" none\n"), "{measurement}");
+        match measurement.value {
+            Err(PlanError::Lacks { tee, .. }) => tee,
+            other => panic!("{other:?}"),
+        }
     };
     let profile = SnpProfile { secrets: None, ..PROFILE };
     assert_eq!(lacks(ask(Launch::KeepSnp { memory: MEMORY, profile })), "SNP");
@@ -104,7 +112,7 @@ fn an_ovmf_guest() {
     // `test_snp_guest_feature_snp_only` of sev-snp-measure.
     let expected =
         "6d287813eb5222d770f75005c664e34c204f385ce832cc2ce7d0d6f354454362f390ef83a92046c042e706363b4b08fa";
-    assert_eq!(measurement.value, Value::Snp(digest(expected)));
+    assert_eq!(measurement.value, Ok(Value::Snp(digest(expected))));
     let parts = serde_json::to_value(&measurement.parts).expect("JSON");
     assert_eq!(parts[0], json!({"name": "firmware", "bytes": 4096, "how": "measured"}));
     let parts = parts.as_array().expect("a list");

@@ -5,7 +5,7 @@ use std::path::Path;
 use holdfast_client::exit::ExitCode;
 use holdfast_image::IMAGE;
 use holdfast_measure::plan::{SgxProfile, SnpProfile};
-use holdfast_measure::request::{Boot, Launch};
+use holdfast_measure::request::{Boot, Launch, Simulated};
 use holdfast_measure::snp::{Vmm, vcpu_model_signature};
 use holdfast_measure::tdx::PageOrder;
 use holdfast_measure::{Request, measure as compute};
@@ -15,12 +15,6 @@ use crate::options::{Machine, Measure, Tee};
 
 /// The longest image, firmware, kernel or RAM disk, in bytes.
 const LONGEST: u64 = 1 << 30;
-
-/// SEV_FEATURES of a Keep: SNP is active, and nothing else.
-const KEEP_SEV_FEATURES: u64 = 1;
-
-/// The extended states of a Keep: x87, SSE and AVX, which every processor with SNP has.
-const KEEP_XCR0: u64 = 7;
 
 pub(crate) fn measure(options: &Measure) -> Result<u8, Failure> {
     let given = options.image.as_deref().map(|path| crate::input::read(path, LONGEST)).transpose()?;
@@ -36,16 +30,24 @@ pub(crate) fn measure(options: &Measure) -> Result<u8, Failure> {
     });
     let keep = image.starts_with(b"\x7fELF");
     let memory = options.memory.unwrap_or(crate::run::DEFAULT_MEMORY);
+    let profile = SnpProfile {
+        sev_features: options.sev_features.unwrap_or(SnpProfile::KEEP.sev_features),
+        ..SnpProfile::KEEP
+    };
     let launch = match (keep, options.tee) {
-        (true, Tee::Snp) => Launch::KeepSnp {
+        (true, tee) if options.simulated => Launch::KeepSimulated {
             memory,
-            profile: SnpProfile {
-                sev_features: options.sev_features.unwrap_or(KEEP_SEV_FEATURES),
-                xcr0: KEEP_XCR0,
-                secrets: None,
-                cpuid: None,
+            tee: match tee {
+                Tee::Snp => Simulated::Snp(profile),
+                Tee::Tdx => Simulated::Tdx,
+                Tee::Sgx => Simulated::Sgx,
             },
         },
+        (false, _) if options.simulated => {
+            let message = "--simulated is for a keep image: the backends for development launch nothing else";
+            return Err(Failure::new(ExitCode::Usage, message.into()));
+        }
+        (true, Tee::Snp) => Launch::KeepSnp { memory, profile },
         (true, Tee::Tdx) => Launch::KeepTdx { memory },
         (true, Tee::Sgx) => Launch::KeepSgx { memory, profile: SgxProfile { ssa_frame_size: 1, tcs: &[] } },
         (false, Tee::Snp) if options.svsm.is_some() => {
@@ -83,7 +85,11 @@ pub(crate) fn measure(options: &Measure) -> Result<u8, Failure> {
     };
     // What of an image is measured, and how, is known even where there is no value.
     crate::print(&text)?;
-    measurement.value.map(|_| 0).map_err(|lacks| refused(&lacks))
+    measurement.value.map(|_| 0).map_err(|lacks| {
+        let mut failure = refused(&lacks);
+        failure.message += "; --simulated measures what the backends for development launch";
+        failure
+    })
 }
 
 fn signature(options: &Measure) -> Result<u32, Failure> {

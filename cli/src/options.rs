@@ -366,7 +366,7 @@ pub(crate) enum Machine {
 
 const MEASURE_EXAMPLES: &str = "\
 Examples:
-  holdfast measure --tee snp
+  holdfast measure --tee snp --simulated
   holdfast measure OVMF.fd --tee snp --vcpus 4 --vcpu-model EPYC-Genoa --kernel vmlinuz --append console=ttyS0
   holdfast measure OVMF.fd --tee tdx --json";
 
@@ -411,6 +411,10 @@ pub(crate) struct Measure {
     /// TDX: all pages of a section are added before they are measured, as kernels before 6.16 did
     #[arg(long)]
     pub(crate) two_pass: bool,
+    /// Of a keep image, what the backends kvm (snp, tdx) and process (sgx) launch. They are no TEEs: only SIMULATED
+    /// evidence shows this value
+    #[arg(long)]
+    pub(crate) simulated: bool,
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -228,6 +228,66 @@ fn the_embedded_bundle_is_a_development_one() {
     assert_eq!(trusted.status.code(), Some(0));
     assert!(text(&trusted.stderr).contains("everybody can sign"), "{}", text(&trusted.stderr));
     assert!(place.done(&["db", "list", "anchors"]).contains("(development, insecure)"));
+    let imported = place.run(&import);
+    assert_eq!(imported.status.code(), Some(0), "{}", text(&imported.stderr));
+    assert!(text(&imported.stderr).contains("SIMULATED launches"), "{}", text(&imported.stderr));
+    assert!(place.done(&import).contains("imported before"));
+    // One for each number of vCPUs, where that is measured.
+    let listed: Value = serde_json::from_str(&place.done(&["db", "list", "values", "--json"])).expect("JSON");
+    let values = listed["values"].as_array().expect("values");
+    let of = |kind: &str| values.iter().filter(|value| value["kind"] == kind).count();
+    assert_eq!(["measurement", "mrtd", "mrenclave"].map(of), [64, 1, 1]);
+    assert!(values.iter().all(|value| value["image_version"].to_string().contains("SIMULATED")), "{listed}");
+    // They are what `measure` says of the same image, and what simulated evidence of it is compared with.
+    let measure = ["measure", "--tee", "snp", "--vcpus", "3", "--json", "--simulated"];
+    let measured: Value = serde_json::from_str(&place.done(&measure)).expect("JSON");
+    let value = measured["value"].as_str().expect("a value");
+    assert!(place.done(&["db", "show", &format!("measurement:{value}")]).contains("3 vCPUs"));
+    let bytes = (0..48).map(|at| u8::from_str_radix(&value[2 * at..2 * at + 2], 16).expect("hex"));
+    let report = Report::simulated(&place, bytes.collect::<Vec<_>>().try_into().expect("48 bytes"));
+    report.policy(&place, "[]");
+    place.done(&["db", "add", "platform", &report.machine, "--name", "simulated"]);
+    let at = NOW.to_string();
+    let verify = [&VERIFY[..], &["--at", &at, "--db", "default"]].concat();
+    assert!(place.done(&verify).contains("SIMULATED"));
+    place.done(&["db", "deprecate", &format!("measurement:{value}")]);
+    place.fails(&verify, 77, "denied at step measurement");
+}
+
+/// How [`Report`] is verified.
+const VERIFY: [&str; 6] = ["verify", "report.bin", "--policy", "policy.toml", "--collateral", "certificates"];
+
+/// A simulated SNP report of [`NOW`] in a place, with its certificates.
+struct Report {
+    /// SHA-256 of the simulated root.
+    root: String,
+    /// The platform's name in the database.
+    machine: String,
+}
+
+impl Report {
+    fn simulated(place: &Place, measurement: [u8; 48]) -> Self {
+        let vendor = Amd::new(Generation::Genoa, Seed([7; 32]));
+        let claims = amd::Claims { version: 5, key: Key::Vcek, report_data: [1; 64], measurement };
+        let evidence = vendor.issue(&claims, NOW, None);
+        place.write("report.bin", &evidence.report);
+        std::fs::create_dir(place.path().join("certificates")).expect("a folder");
+        place.write("certificates/vcek.der", &evidence.vek);
+        place.write("certificates/ask.der", &evidence.intermediate);
+        place.write("certificates/ark.der", &evidence.root);
+        place.write("certificates/crl.der", &evidence.crl);
+        let machine = format!("snp:{}", hex(&vendor.chip_id()));
+        Self { root: hex(&Sha256::digest(&evidence.root)), machine }
+    }
+
+    /// A policy that takes it, but for the list of measurements.
+    fn policy(&self, place: &Place, measurements: &str) {
+        let data = hex(&[1; 64]);
+        let policy = TEMPLATE
+            .replacen("report_data = []", &format!("report_data = [\"{data}\"]"), 1)
+            .replacen("measurements = []", &format!("measurements = {measurements}"), 1);
+        place.write("policy.toml", format!("{policy}\n[insecure]\nsimulated_roots = [\"{}\"]\n", self.root));
+    }
 }
 
 #[test]
@@ -257,31 +317,13 @@ fn a_damaged_database_is_named() {
 fn a_report_is_compared_with_the_database() {
     let place = Place::new();
     place.done(&["db", "init"]);
-    let vendor = Amd::new(Generation::Genoa, Seed([7; 32]));
-    let claims = amd::Claims { version: 5, key: Key::Vcek, report_data: [1; 64], measurement: [2; 48] };
-    let evidence = vendor.issue(&claims, NOW, None);
-    place.write("report.bin", &evidence.report);
-    std::fs::create_dir(place.path().join("certificates")).expect("a folder");
-    place.write("certificates/vcek.der", &evidence.vek);
-    place.write("certificates/ask.der", &evidence.intermediate);
-    place.write("certificates/ark.der", &evidence.root);
-    place.write("certificates/crl.der", &evidence.crl);
-    let policy = |measurements: &str| {
-        let mut policy = TEMPLATE.to_owned();
-        let data = hex(&[1; 64]);
-        policy = policy.replacen("report_data = []", &format!("report_data = [\"{data}\"]"), 1);
-        policy = policy.replacen("measurements = []", &format!("measurements = {measurements}"), 1);
-        let root = hex(&Sha256::digest(&evidence.root));
-        place.write("policy.toml", format!("{policy}\n[insecure]\nsimulated_roots = [\"{root}\"]\n"));
-    };
-    policy("[]");
+    let report = Report::simulated(&place, [2; 48]);
+    report.policy(&place, "[]");
     let at = NOW.to_string();
-    let verify =
-        ["verify", "report.bin", "--policy", "policy.toml", "--collateral", "certificates", "--at", &at];
+    let verify = [&VERIFY[..], &["--at", &at]].concat();
     let with_db = [&verify[..], &["--db", "default"]].concat();
     place.fails(&with_db, 77, "denied at step platform-identity");
-    let machine = format!("snp:{}", hex(&vendor.chip_id()));
-    place.done(&["db", "add", "platform", &machine, "--name", "simulated"]);
+    place.done(&["db", "add", "platform", &report.machine, "--name", "simulated"]);
     place.fails(&verify, 77, "denied at step platform-identity");
     place.fails(&with_db, 77, "denied at step measurement");
     let name = format!("measurement:{}", hex(&[2; 48]));
@@ -300,7 +342,7 @@ fn a_report_is_compared_with_the_database() {
     place.done(&["db", "revoke", &name]);
     place.fails(&with_db, 77, "denied at step measurement");
     // No second list beside the database's.
-    policy("\"any\"");
+    report.policy(&place, "\"any\"");
     place.fails(&with_db, 78, "snp.measurements");
     place.fails(&[&verify[..], &["--db", "missing.db"]].concat(), 66, "holdfast db init");
 }

@@ -149,6 +149,10 @@ fn a_launch_that_no_backend_can_make_is_not_measured() {
         let error = text(&measured.stderr);
         assert_eq!(measured.status.code(), Some(67), "{error}");
         assert!(error.contains(lack) && error.lines().count() == 1, "{error}");
+        assert!(error.contains("--simulated"), "{error}");
+        let simulated = holdfast(&["measure", "--tee", tee, "--simulated"]);
+        assert_eq!(simulated.status.code(), Some(0), "{}", text(&simulated.stderr));
+        assert!(text(&simulated.stdout).contains(" (SIMULATED) "), "{}", text(&simulated.stdout));
         // What of the image is measured, and how, is known all the same.
         let answer = holdfast(&["measure", "--json", "--tee", tee]);
         assert_eq!(answer.status.code(), Some(67));
@@ -164,6 +168,8 @@ fn a_launch_that_no_backend_can_make_is_not_measured() {
     }
     let sgx = holdfast(&["measure", "--tee", "sgx", env!("CARGO_MANIFEST_PATH")]);
     assert_eq!(sgx.status.code(), Some(64));
+    let other = holdfast(&["measure", "--tee", "snp", "--simulated", env!("CARGO_MANIFEST_PATH")]);
+    assert_eq!(other.status.code(), Some(64));
 }
 
 /// The template with the lists that a case needs filled in.

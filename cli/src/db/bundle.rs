@@ -1,20 +1,25 @@
 //! Bundles in and out.
 
 use holdfast_client::exit::ExitCode;
-use holdfast_refdb::{Database, MAX_BUNDLE, SigningKey, TrustAnchor, embedded};
+use holdfast_refdb::{Database, MAX_BUNDLE, SigningKey, TrustAnchor};
 use serde_json::json;
 
 use super::failure::failed;
 use super::options::{Export, Import};
-use super::{now, pem, show, validity};
+use super::{embedded, now, pem, show, validity};
 use crate::failure::Failure;
 
 pub(super) fn import(db: &mut Database, options: &Import) -> Result<(), Failure> {
     let bytes = match &options.file {
         Some(file) => crate::input::read(file, MAX_BUNDLE as u64)?,
-        None => embedded::BUNDLE.to_vec(),
+        None => embedded::bundle()?,
     };
     let imported = db.import(&bytes, now()).map_err(failed)?;
+    if options.embedded {
+        crate::say(
+            "the values of the embedded image are those of SIMULATED launches; no TEE's evidence shows them",
+        );
+    }
     let bundle = &imported.bundle;
     if options.json {
         return show::print_json(&json!({

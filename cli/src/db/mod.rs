@@ -1,6 +1,7 @@
 //! `holdfast db`, and the reference values for `holdfast verify`.
 
 mod bundle;
+mod embedded;
 mod failure;
 pub(crate) mod options;
 mod policy;
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use holdfast_client::exit::ExitCode;
 use holdfast_refdb::{
-    Change, Database, MAX_KEY, Platform, PublicKey, ReferenceValue, Status, TrustAnchor, Validity, embedded,
+    Change, Database, MAX_KEY, Platform, PublicKey, ReferenceValue, Status, TrustAnchor, Validity,
+    development,
 };
 use holdfast_verify::UnixTime;
 
@@ -115,7 +117,7 @@ fn add(what: &Add) -> Result<Change, Failure> {
 fn trust_anchor(options: &Anchor) -> Result<TrustAnchor, Failure> {
     let (Some(path), Some(signer)) = (&options.key, &options.signer) else {
         crate::say("everybody can sign with the development key: a database that trusts it protects nothing");
-        return embedded::development_anchor().map_err(failed);
+        return development::anchor().map_err(failed);
     };
     let key = PublicKey::from_pem(&pem(path)?).map_err(failed)?;
     let anchor = TrustAnchor::new(signer.clone(), &key).map_err(failed)?;

@@ -9,7 +9,7 @@ mod bundle;
 mod change;
 mod check;
 mod database;
-pub mod embedded;
+pub mod development;
 mod error;
 mod hex;
 mod import;

@@ -12,7 +12,10 @@ use sha2::{Digest as _, Sha256};
 use crate::coverage::{self, BodyMismatch, Part};
 use crate::digest::{Digest, Digest256, Digest384};
 use crate::firmware::{Firmware, FirmwareError};
-use crate::plan::{PlanError, SgxProfile, SnpProfile, sgx_mrenclave, snp_digest, tdx_mrtd};
+use crate::plan::{
+    PlanError, SgxProfile, SnpProfile, sgx_mrenclave, simulated_sgx_mrenclave, simulated_snp_digest,
+    simulated_tdx_mrtd, snp_digest, tdx_mrtd,
+};
 use crate::snp::{GuestError, KernelHashes, SnpGuest, Vmm, svsm_digest};
 use crate::tdx::{PageOrder, mrtd};
 
@@ -49,6 +52,13 @@ pub enum Launch<'a> {
         /// What the backend adds to the plan.
         profile: SgxProfile<'a>,
     },
+    /// A Keep as the backends for development launch it, which are **no TEEs**, by the rules of one.
+    KeepSimulated {
+        /// Its memory in bytes.
+        memory: u64,
+        /// Whose rules.
+        tee: Simulated,
+    },
     /// An SNP guest that starts with OVMF.
     FirmwareSnp {
         /// SEV_FEATURES.
@@ -72,6 +82,17 @@ pub enum Launch<'a> {
         /// The VMM's order.
         order: PageOrder,
     },
+}
+
+/// By whose rules a launch is measured that is no TEE's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Simulated {
+    /// SEV-SNP's, for what the backend `kvm` launches.
+    Snp(SnpProfile),
+    /// TDX's, for what the backend `kvm` launches.
+    Tdx,
+    /// SGX's, for what the backend `process` launches.
+    Sgx,
 }
 
 /// A kernel that the VMM loads, as files.
@@ -103,6 +124,8 @@ pub struct Measurement {
     pub tee: &'static str,
     /// What the vendor calls the value.
     pub name: &'static str,
+    /// Whether only simulated evidence can show the value.
+    pub simulated: bool,
     /// What a report or quote will say; of a keep image, what its launch plan lacks for this TEE.
     pub value: Result<Value, PlanError>,
     /// For how many vCPUs.
@@ -155,6 +178,21 @@ pub fn measure(request: &Request<'_>) -> Result<Measurement, MeasureError> {
         Launch::KeepSgx { memory, profile } => keep(request, Platform::Process, memory, |plan, shape| {
             sgx_mrenclave(plan, shape, &profile).map(Value::Sgx)
         })?,
+        Launch::KeepSimulated { memory, tee: Simulated::Snp(profile) } => {
+            let (value, mut parts) = keep(request, Platform::Machine, memory, |plan, shape| {
+                simulated_snp_digest(plan, shape, &profile).map(Value::Snp)
+            })?;
+            parts.push(coverage::snp_registers(vcpus));
+            (value, parts)
+        }
+        Launch::KeepSimulated { memory, tee: Simulated::Tdx } => {
+            keep(request, Platform::Machine, memory, |plan, shape| {
+                simulated_tdx_mrtd(plan, shape).map(Value::Tdx)
+            })?
+        }
+        Launch::KeepSimulated { memory, tee: Simulated::Sgx } => {
+            keep(request, Platform::Process, memory, |plan, _| simulated_sgx_mrenclave(plan).map(Value::Sgx))?
+        }
         Launch::FirmwareSnp { sev_features, vmm, boot } => {
             let firmware = Firmware::parse(file)?;
             let hashes = boot.map(|boot| KernelHashes::new(boot.kernel, boot.initrd, boot.cmdline));
@@ -185,7 +223,9 @@ pub fn measure(request: &Request<'_>) -> Result<Measurement, MeasureError> {
         }
     };
     let (tee, name) = request.launch.names();
-    Ok(Measurement { tee, name, value, vcpus, image_sha256: Digest(Sha256::digest(file).into()), parts })
+    let simulated = matches!(request.launch, Launch::KeepSimulated { .. });
+    let image_sha256 = Digest(Sha256::digest(file).into());
+    Ok(Measurement { tee, name, simulated, value, vcpus, image_sha256, parts })
 }
 
 fn keep(
@@ -222,9 +262,14 @@ impl Launch<'_> {
     /// The TEE, and what its vendor calls the value.
     const fn names(&self) -> (&'static str, &'static str) {
         match self {
-            Self::KeepSnp { .. } | Self::FirmwareSnp { .. } | Self::SvsmSnp { .. } => ("snp", "MEASUREMENT"),
-            Self::KeepTdx { .. } | Self::FirmwareTdx { .. } => ("tdx", "MRTD"),
-            Self::KeepSgx { .. } => ("sgx", "MRENCLAVE"),
+            Self::KeepSnp { .. }
+            | Self::KeepSimulated { tee: Simulated::Snp(_), .. }
+            | Self::FirmwareSnp { .. }
+            | Self::SvsmSnp { .. } => ("snp", "MEASUREMENT"),
+            Self::KeepTdx { .. }
+            | Self::KeepSimulated { tee: Simulated::Tdx, .. }
+            | Self::FirmwareTdx { .. } => ("tdx", "MRTD"),
+            Self::KeepSgx { .. } | Self::KeepSimulated { tee: Simulated::Sgx, .. } => ("sgx", "MRENCLAVE"),
         }
     }
 }
@@ -242,6 +287,7 @@ impl fmt::Display for Value {
 impl fmt::Display for Measurement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} ", self.tee, self.name)?;
+        f.write_str(if self.simulated { "(SIMULATED) " } else { "" })?;
         match &self.value {
             Ok(value) => writeln!(f, "{value}")?,
             Err(_) => writeln!(f, "none")?,
@@ -254,9 +300,10 @@ impl fmt::Display for Measurement {
 impl Serialize for Measurement {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut fields = serializer.serialize_struct("Measurement", 7)?;
+        let mut fields = serializer.serialize_struct("Measurement", 8)?;
         fields.serialize_field("tee", self.tee)?;
         fields.serialize_field("name", self.name)?;
+        fields.serialize_field("simulated", &self.simulated)?;
         match &self.value {
             Ok(value) => fields.serialize_field("value", &format_args!("{value}"))?,
             Err(lacks) => {

@@ -6,7 +6,10 @@ mod oracle;
 use holdfast_launch::plan::{Kind, MachineRegisters, ProcessRegisters, Region, Segment, Start};
 use holdfast_launch::{LaunchPlan, Platform, Shape};
 use holdfast_measure::PAGE;
-use holdfast_measure::plan::{PlanError, SgxProfile, SnpProfile, sgx_mrenclave, snp_digest, tdx_mrtd};
+use holdfast_measure::plan::{
+    PlanError, SgxProfile, SnpProfile, sgx_mrenclave, simulated_sgx_mrenclave, simulated_snp_digest,
+    simulated_tdx_mrtd, snp_digest, tdx_mrtd,
+};
 use holdfast_measure::sgx::MrenclaveError;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -106,11 +109,16 @@ proptest! {
     fn snp_equals_the_slow_one(plan in machine(), sev_features: u64, xcr0: u64) {
         let profile = SnpProfile { sev_features, xcr0, secrets: Some(ABOVE), cpuid: Some(ABOVE + P) };
         let found = snp_digest(&plan, &shape(Platform::Machine, vcpus(&plan)), &profile).expect("a digest");
-        prop_assert_eq!(found.0.to_vec(), oracle::snp(&plan, sev_features, xcr0, ABOVE, ABOVE + P));
+        prop_assert_eq!(found.0.to_vec(), oracle::snp(&plan, sev_features, xcr0, Some((ABOVE, ABOVE + P))));
+        let profile = SnpProfile { secrets: None, cpuid: None, ..profile };
+        let found = simulated_snp_digest(&plan, &shape(Platform::Machine, vcpus(&plan)), &profile).expect("a digest");
+        prop_assert_eq!(found.0.to_vec(), oracle::snp(&plan, sev_features, xcr0, None));
     }
 
     #[test]
     fn tdx_equals_the_slow_one(mut plan in machine(), content: u8) {
+        let found = simulated_tdx_mrtd(&plan, &shape(Platform::Machine, vcpus(&plan))).expect("an MRTD");
+        prop_assert_eq!(found.0.to_vec(), oracle::tdx(&plan));
         plan.regions.push(reset_page(content));
         let found = tdx_mrtd(&plan, &shape(Platform::Machine, vcpus(&plan))).expect("an MRTD");
         prop_assert_eq!(found.0.to_vec(), oracle::tdx(&plan));
@@ -126,6 +134,8 @@ proptest! {
         if size < 2 * P {
             prop_assert_eq!(found, Err(PlanError::Enclave(MrenclaveError::Size(size))));
         } else {
+            let simulated = simulated_sgx_mrenclave(&plan).expect("an MRENCLAVE");
+            prop_assert_eq!(simulated.0.to_vec(), oracle::sgx(&plan, 1, ABOVE, size, &[]));
             let expected = oracle::sgx(&plan, ssa_frame_size, ABOVE, size, &tcs);
             prop_assert_eq!(found.expect("an MRENCLAVE").0.to_vec(), expected);
         }
@@ -197,7 +207,10 @@ fn snp_refuses() {
     assert_eq!(both, Err(PlanError::Overlap { what: "CPUID", address: ABOVE }));
     let other = shape(Platform::Machine, 2);
     assert_eq!(snp_digest(&plan, &other, &PROFILE), Err(PlanError::Shape { plan: 1, shape: 2 }));
+    let simulated = |plan, shape| simulated_snp_digest(plan, shape, &SnpProfile::KEEP);
+    assert_eq!(simulated(&plan, &other), Err(PlanError::Shape { plan: 1, shape: 2 }));
     let platform = PlanError::Platform { tee: "SNP", needed: Platform::Machine };
+    assert_eq!(simulated(&example_process(), &one), Err(platform));
     assert_eq!(snp_digest(&example_process(), &one, &PROFILE), Err(platform));
 }
 
@@ -213,7 +226,9 @@ fn tdx_refuses() {
     assert!(tdx_mrtd(&plan, &one).is_ok());
     let other = shape(Platform::Machine, 2);
     assert_eq!(tdx_mrtd(&plan, &other), Err(PlanError::Shape { plan: 1, shape: 2 }));
+    assert_eq!(simulated_tdx_mrtd(&plan, &other), Err(PlanError::Shape { plan: 1, shape: 2 }));
     let platform = PlanError::Platform { tee: "TDX", needed: Platform::Machine };
+    assert_eq!(simulated_tdx_mrtd(&example_process(), &one), Err(platform));
     assert_eq!(tdx_mrtd(&example_process(), &one), Err(platform));
 }
 
@@ -246,6 +261,7 @@ fn sgx_refuses() {
     assert!(matches!(sgx_mrenclave(&misplaced, &one, &profile), Err(PlanError::Range(_))));
     let platform = PlanError::Platform { tee: "SGX", needed: Platform::Process };
     assert_eq!(sgx_mrenclave(&example_machine(), &one, &profile), Err(platform));
+    assert_eq!(simulated_sgx_mrenclave(&example_machine()), Err(platform));
 }
 
 /// What the plan does not measure changes nothing; what it measures, and the order, changes all.

@@ -9,7 +9,7 @@ use holdfast_gate::boot::BootInfoError;
 use holdfast_launch::{Image, ImageError, LaunchPlan, Platform, Shape};
 use holdfast_measure::firmware::FirmwareError;
 use holdfast_measure::plan::{PlanError, SgxProfile, SnpProfile, snp_digest};
-use holdfast_measure::request::{Boot, Launch, Value};
+use holdfast_measure::request::{Boot, Launch, Simulated, Value};
 use holdfast_measure::snp::Vmm;
 use holdfast_measure::tdx::PageOrder;
 use holdfast_measure::{MeasureError, Measurement, PAGE, Request, measure};
@@ -83,6 +83,28 @@ fn what_keeps_lack() {
     assert_eq!(lacks(ask(Launch::KeepTdx { memory: MEMORY })), "TDX");
     let profile = SgxProfile { ssa_frame_size: 1, tcs: &[] };
     assert_eq!(lacks(ask(Launch::KeepSgx { memory: MEMORY, profile })), "SGX");
+}
+
+/// What the development backends launch has a value, for simulated evidence alone.
+#[test]
+fn simulated_keeps() {
+    let file = keep::image(1);
+    let ask = |vcpus, tee| {
+        let launch = Launch::KeepSimulated { memory: MEMORY, tee };
+        measure(&Request { image: &file, vcpus, launch }).expect("an answer")
+    };
+    let rules = [Simulated::Snp(SnpProfile::KEEP), Simulated::Tdx, Simulated::Sgx];
+    for (tee, name) in rules.into_iter().zip(["snp MEASUREMENT", "tdx MRTD", "sgx MRENCLAVE"]) {
+        let [one, two] = [1, 2].map(|vcpus| ask(vcpus, tee));
+        let value = one.value.expect("a value");
+        assert!(one.simulated && two.simulated);
+        assert!(two.to_string().starts_with(&format!("{name} (SIMULATED) ")), "{two}");
+        assert_eq!(serde_json::to_value(&two).expect("JSON")["simulated"], true);
+        // Only SNP measures how many vCPUs there are.
+        assert_eq!(two.value == Ok(value), tee != rules[0]);
+        assert!(two.parts.iter().all(|part| part.name != "SECRETS page"));
+    }
+    assert!(!measure(&snp(&file)).expect("a measurement").simulated);
 }
 
 #[test]

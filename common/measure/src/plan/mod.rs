@@ -3,16 +3,20 @@
 //! A plan says which pages lie where with which content, and with which registers each vCPU starts. A TEE
 //! needs more than that for some platforms; what the plan does not say comes with a profile, and what neither
 //! says is a [`PlanError`]: nothing is made up, because a value that no TEE ever reports is worse than none.
+//!
+//! The development backends are no TEEs. What they launch has a value by the vendors' rules all the same, for
+//! simulated evidence: the functions named `simulated_…`.
 
 mod sgx;
 mod snp;
 mod tdx;
 
-pub use sgx::{SgxProfile, sgx_mrenclave};
-pub use snp::{SnpProfile, snp_digest};
-pub use tdx::tdx_mrtd;
+pub use sgx::{SgxProfile, sgx_mrenclave, simulated_sgx_mrenclave};
+pub use snp::{SnpProfile, simulated_snp_digest, snp_digest};
+pub use tdx::{simulated_tdx_mrtd, tdx_mrtd};
 
-use holdfast_launch::Platform;
+use holdfast_launch::plan::{Kind, MachineRegisters, Region, Start};
+use holdfast_launch::{LaunchPlan, Platform, Shape};
 
 use crate::sgx::MrenclaveError;
 
@@ -59,8 +63,28 @@ pub enum PlanError {
     Enclave(#[from] MrenclaveError),
 }
 
+/// The vCPUs of a machine's plan of this `shape`.
+fn machine<'a>(
+    tee: &'static str,
+    plan: &'a LaunchPlan,
+    shape: &Shape,
+) -> Result<&'a [MachineRegisters], PlanError> {
+    let Start::Machine(vcpus) = &plan.start else {
+        return Err(PlanError::Platform { tee, needed: Platform::Machine });
+    };
+    if u32::try_from(vcpus.len()) != Ok(shape.vcpus) || vcpus.is_empty() {
+        return Err(PlanError::Shape { plan: vcpus.len(), shape: shape.vcpus });
+    }
+    Ok(vcpus)
+}
+
+/// What a launch measures, in its order.
+fn measured(plan: &LaunchPlan) -> impl Iterator<Item = &Region> {
+    plan.regions.iter().filter(|region| region.kind == Kind::Measured)
+}
+
 /// A region's content with the zeros that fill it, page by page.
-fn pages(region: &holdfast_launch::Region) -> impl Iterator<Item = (u64, [u8; crate::PAGE])> {
+fn pages(region: &Region) -> impl Iterator<Item = (u64, [u8; crate::PAGE])> {
     let addresses = (region.address..region.address.saturating_add(region.length)).step_by(crate::PAGE);
     let content = region.content.chunks(crate::PAGE).chain(core::iter::repeat(&[][..]));
     addresses.zip(content).map(|(address, bytes)| {

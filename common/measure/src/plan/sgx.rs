@@ -5,10 +5,12 @@ use alloc::collections::BTreeSet;
 use holdfast_launch::plan::{Kind, Region, Start};
 use holdfast_launch::{LaunchPlan, Platform, Shape};
 
-use super::{PlanError, pages};
+use super::{PlanError, measured, pages};
 use crate::PAGE;
 use crate::digest::Digest256;
 use crate::sgx::{Mrenclave, SecinfoFlags};
+
+const TEE: &str = "SGX";
 
 /// What the SGX backend adds to a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,16 +33,12 @@ pub fn sgx_mrenclave(
     shape: &Shape,
     profile: &SgxProfile<'_>,
 ) -> Result<Digest256, PlanError> {
-    const TEE: &str = "SGX";
-    let Start::Process(_) = &plan.start else {
-        return Err(PlanError::Platform { tee: TEE, needed: Platform::Process });
-    };
-    let measured = |region: &&Region| region.kind == Kind::Measured;
+    process(plan)?;
     let is_measured = |address: &u64| {
-        plan.regions.iter().filter(measured).any(|region| {
-            address.is_multiple_of(PAGE as u64)
-                && (region.address..region.address.saturating_add(region.length)).contains(address)
-        })
+        address.is_multiple_of(PAGE as u64)
+            && measured(plan).any(|region| {
+                (region.address..region.address.saturating_add(region.length)).contains(address)
+            })
     };
     // Each thread has its own.
     let tcs: BTreeSet<u64> = profile.tcs.iter().copied().filter(is_measured).collect();
@@ -48,9 +46,30 @@ pub fn sgx_mrenclave(
         let what = "a measured thread control structure (TCS) with its state-save frames for each thread";
         return Err(PlanError::Lacks { tee: TEE, what });
     }
+    added_pages(plan, profile.ssa_frame_size, &tcs)
+}
+
+/// MRENCLAVE of `plan` as `process` executes it, which is **no TEE**: all pages are regular ones. Intel's hardware
+/// never reports such a value: an enclave without a TCS cannot be entered.
+///
+/// # Errors
+/// If the plan is for a machine, or does not fit the range of an enclave.
+pub fn simulated_sgx_mrenclave(plan: &LaunchPlan) -> Result<Digest256, PlanError> {
+    process(plan)?;
+    added_pages(plan, 1, &BTreeSet::new())
+}
+
+fn process(plan: &LaunchPlan) -> Result<(), PlanError> {
+    match plan.start {
+        Start::Process(_) => Ok(()),
+        Start::Machine(_) => Err(PlanError::Platform { tee: TEE, needed: Platform::Process }),
+    }
+}
+
+fn added_pages(plan: &LaunchPlan, ssa_frame_size: u32, tcs: &BTreeSet<u64>) -> Result<Digest256, PlanError> {
     let (base, size) = range(plan)?;
-    let mut mrenclave = Mrenclave::ecreate(profile.ssa_frame_size, size)?;
-    for region in plan.regions.iter().filter(measured) {
+    let mut mrenclave = Mrenclave::ecreate(ssa_frame_size, size)?;
+    for region in measured(plan) {
         for (address, page) in pages(region) {
             let flags = if tcs.contains(&address) {
                 SecinfoFlags::TCS

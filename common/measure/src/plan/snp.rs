@@ -1,12 +1,14 @@
 //! The SNP launch digest of a plan.
 
-use holdfast_launch::plan::{Kind, MachineRegisters, Segment, Start};
-use holdfast_launch::{LaunchPlan, Platform, Shape};
+use holdfast_launch::plan::{Kind, MachineRegisters, Segment};
+use holdfast_launch::{LaunchPlan, Shape};
 
-use super::{PlanError, pages};
+use super::{PlanError, machine, measured, pages};
 use crate::PAGE;
 use crate::digest::Digest384;
 use crate::snp::{LaunchDigest, Vmsa, VmsaSegment};
+
+const TEE: &str = "SNP";
 
 /// What the SNP backend adds to a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,12 @@ pub struct SnpProfile {
     pub cpuid: Option<u64>,
 }
 
+impl SnpProfile {
+    /// What holds for every Keep: SNP is active and nothing else; x87, SSE and AVX, which every processor with
+    /// SNP has. No place for the special pages.
+    pub const KEEP: Self = Self { sev_features: 1, xcr0: 7, secrets: None, cpuid: None };
+}
+
 /// The launch digest of `plan`: its measured regions as NORMAL pages in their order, then the SECRETS and
 /// the CPUID page, then a VMSA per vCPU. Memory that the plan does not measure is not added at launch: the
 /// Keep validates it itself.
@@ -28,13 +36,7 @@ pub struct SnpProfile {
 /// # Errors
 /// If the plan is for a process, is not of this `shape`, or lacks what SNP needs.
 pub fn snp_digest(plan: &LaunchPlan, shape: &Shape, profile: &SnpProfile) -> Result<Digest384, PlanError> {
-    const TEE: &str = "SNP";
-    let Start::Machine(vcpus) = &plan.start else {
-        return Err(PlanError::Platform { tee: TEE, needed: Platform::Machine });
-    };
-    if u32::try_from(vcpus.len()) != Ok(shape.vcpus) || vcpus.is_empty() {
-        return Err(PlanError::Shape { plan: vcpus.len(), shape: shape.vcpus });
-    }
+    let vcpus = machine(TEE, plan, shape)?;
     let lacks = |what| PlanError::Lacks { tee: TEE, what };
     let secrets =
         profile.secrets.ok_or(lacks("a place for the SECRETS page, through which evidence is asked for"))?;
@@ -43,19 +45,40 @@ pub fn snp_digest(plan: &LaunchPlan, shape: &Shape, profile: &SnpProfile) -> Res
     check_free(plan, "SECRETS", secrets, None)?;
     check_free(plan, "CPUID", cpuid, Some(secrets))?;
 
-    let mut digest = LaunchDigest::default();
-    for region in &plan.regions {
-        match region.kind {
-            Kind::Measured => pages(region).for_each(|(address, page)| digest.normal_page(address, &page)),
-            Kind::Memory | Kind::Shared => {}
-        }
-    }
+    let mut digest = normal_pages(plan);
     digest.secrets_page(secrets);
     digest.cpuid_page(cpuid);
+    Ok(finish(digest, vcpus, profile))
+}
+
+/// The launch digest of `plan` as `kvm` executes it, which is **no TEE**: there are no SECRETS and no CPUID page,
+/// so `profile` need not place them. AMD's hardware never reports such a value: without a SECRETS page a guest has
+/// no key to ask for a report with.
+///
+/// # Errors
+/// If the plan is for a process, or is not of this `shape`.
+pub fn simulated_snp_digest(
+    plan: &LaunchPlan,
+    shape: &Shape,
+    profile: &SnpProfile,
+) -> Result<Digest384, PlanError> {
+    let vcpus = machine(TEE, plan, shape)?;
+    Ok(finish(normal_pages(plan), vcpus, profile))
+}
+
+fn normal_pages(plan: &LaunchPlan) -> LaunchDigest {
+    let mut digest = LaunchDigest::default();
+    for region in measured(plan) {
+        pages(region).for_each(|(address, page)| digest.normal_page(address, &page));
+    }
+    digest
+}
+
+fn finish(mut digest: LaunchDigest, vcpus: &[MachineRegisters], profile: &SnpProfile) -> Digest384 {
     for registers in vcpus {
         digest.vmsa_page(vmsa(registers, profile).page());
     }
-    Ok(digest.value())
+    digest.value()
 }
 
 fn check_free(

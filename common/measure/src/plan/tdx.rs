@@ -1,11 +1,13 @@
 //! MRTD of a plan.
 
-use holdfast_launch::plan::{Kind, Region, Start};
-use holdfast_launch::{LaunchPlan, Platform, Shape};
+use holdfast_launch::plan::Region;
+use holdfast_launch::{LaunchPlan, Shape};
 
-use super::{PlanError, pages};
+use super::{PlanError, machine, measured, pages};
 use crate::digest::Digest384;
 use crate::tdx::Mrtd;
+
+const TEE: &str = "TDX";
 
 /// Where every vCPU of a TD starts, in 32-bit protected mode without paging: no VMM can set its registers
 /// (Intel 348549, "Initial State of Guest VCPUs").
@@ -17,30 +19,32 @@ const RESET_VECTOR: u64 = 0xffff_fff0;
 /// # Errors
 /// If the plan is for a process, is not of this `shape`, or has no page at the reset vector.
 pub fn tdx_mrtd(plan: &LaunchPlan, shape: &Shape) -> Result<Digest384, PlanError> {
-    const TEE: &str = "TDX";
-    let Start::Machine(vcpus) = &plan.start else {
-        return Err(PlanError::Platform { tee: TEE, needed: Platform::Machine });
-    };
-    if u32::try_from(vcpus.len()) != Ok(shape.vcpus) || vcpus.is_empty() {
-        return Err(PlanError::Shape { plan: vcpus.len(), shape: shape.vcpus });
-    }
+    machine(TEE, plan, shape)?;
     let starts_here = |region: &Region| {
-        region.kind == Kind::Measured
-            && (region.address..region.address.saturating_add(region.length)).contains(&RESET_VECTOR)
+        (region.address..region.address.saturating_add(region.length)).contains(&RESET_VECTOR)
     };
-    if !plan.regions.iter().any(starts_here) {
+    if !measured(plan).any(starts_here) {
         let what = "a measured page at the reset vector 0xfffffff0: a TD's vCPUs start there, not with the plan's registers";
         return Err(PlanError::Lacks { tee: TEE, what });
     }
+    Ok(added_pages(plan))
+}
+
+/// MRTD of `plan` as `kvm` executes it, which is **no TEE**: nothing need lie at the reset vector. Intel's hardware
+/// never reports such a value: a TD without a page there runs no instruction.
+///
+/// # Errors
+/// If the plan is for a process, or is not of this `shape`.
+pub fn simulated_tdx_mrtd(plan: &LaunchPlan, shape: &Shape) -> Result<Digest384, PlanError> {
+    machine(TEE, plan, shape)?;
+    Ok(added_pages(plan))
+}
+
+fn added_pages(plan: &LaunchPlan) -> Digest384 {
     let mut mrtd = Mrtd::default();
-    for region in &plan.regions {
-        match region.kind {
-            Kind::Measured => pages(region).for_each(|(address, page)| {
-                mrtd.page_add(address);
-                mrtd.extend_page(address, &page);
-            }),
-            Kind::Memory | Kind::Shared => {}
-        }
+    for (address, page) in measured(plan).flat_map(pages) {
+        mrtd.page_add(address);
+        mrtd.extend_page(address, &page);
     }
-    Ok(mrtd.finalize())
+    mrtd.finalize()
 }

@@ -31,14 +31,17 @@ fn measured_pages(plan: &LaunchPlan) -> Vec<(u64, Vec<u8>, u64)> {
     pages
 }
 
-pub(crate) fn snp(plan: &LaunchPlan, features: u64, xcr0: u64, secrets: u64, cpuid: u64) -> Vec<u8> {
+/// `special`: where SECRETS and CPUID page lie, if there are any.
+pub(crate) fn snp(plan: &LaunchPlan, features: u64, xcr0: u64, special: Option<(u64, u64)>) -> Vec<u8> {
     const NOTHING: [u8; 48] = [0; 48];
     let mut steps: Vec<(u8, u64, Vec<u8>)> = Vec::new();
     for (address, page, _) in measured_pages(plan) {
         steps.push((1, address, Sha384::digest(page).to_vec()));
     }
-    steps.push((5, secrets, NOTHING.to_vec()));
-    steps.push((6, cpuid, NOTHING.to_vec()));
+    if let Some((secrets, cpuid)) = special {
+        steps.push((5, secrets, NOTHING.to_vec()));
+        steps.push((6, cpuid, NOTHING.to_vec()));
+    }
     let Start::Machine(vcpus) = &plan.start else { panic!("a machine") };
     for registers in vcpus {
         let page = save_area(registers, features, xcr0);

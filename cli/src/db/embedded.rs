@@ -1,0 +1,60 @@
+//! The values of the keep image that is part of this command.
+//!
+//! No backend launches it in a TEE yet, so these are the values of what the backends for development launch, which only
+//! simulated evidence can show. They are computed from the image, so they always belong to it, and signed with the
+//! development key, so nobody trusts them by accident.
+
+use holdfast_client::exit::ExitCode;
+use holdfast_gate::MAX_VCPUS;
+use holdfast_image::IMAGE;
+use holdfast_measure::plan::SnpProfile;
+use holdfast_measure::request::{Launch, Simulated, Value};
+use holdfast_measure::{Measurement, Request, measure};
+use holdfast_refdb::{Bundle, Kind, ReferenceValue, Status, Validity, development};
+
+use super::failure::failed;
+use crate::failure::Failure;
+
+/// 2026-01-01 to 2036-01-01.
+const VALIDITY: Validity = Validity { not_before: 1_767_225_600, not_after: 2_082_758_400 };
+
+/// The signed bundle.
+///
+/// Its id names the image: two builds are two things to speak of, and none is the other's older version.
+pub(super) fn bundle() -> Result<Vec<u8>, Failure> {
+    let snp = (1..=MAX_VCPUS).map(|vcpus| (vcpus, Simulated::Snp(SnpProfile::KEEP)));
+    let measured = snp.chain([(1, Simulated::Tdx), (1, Simulated::Sgx)]).map(|(vcpus, tee)| {
+        // How much memory a Keep has is not measured.
+        let launch = Launch::KeepSimulated { memory: crate::run::DEFAULT_MEMORY, tee };
+        measure(&Request { image: IMAGE, vcpus, launch }).map_err(|error| broken(&error))
+    });
+    let measured = measured.collect::<Result<Vec<_>, _>>()?;
+    let image = measured.first().map(|first| first.image_sha256.to_string()).unwrap_or_default();
+    let values = measured.iter().map(value).collect::<Result<_, _>>()?;
+    let bundle =
+        Bundle { id: format!("holdfast/keep-image/{image}"), version: 1, validity: VALIDITY, values };
+    development::sign(&bundle).map_err(failed)
+}
+
+fn value(measured: &Measurement) -> Result<ReferenceValue, Failure> {
+    let (kind, value, form) = match measured.value.map_err(|error| broken(&error))? {
+        Value::Snp(digest) => {
+            (Kind::Measurement, digest.0.to_vec(), format!("kvm, {} vCPUs", measured.vcpus))
+        }
+        Value::Tdx(digest) => (Kind::MrTd, digest.0.to_vec(), "kvm".into()),
+        Value::Sgx(digest) => (Kind::MrEnclave, digest.0.to_vec(), "process".into()),
+    };
+    Ok(ReferenceValue {
+        kind,
+        value,
+        image_version: format!("{} SIMULATED ({form})", env!("CARGO_PKG_VERSION")),
+        security_version: 0,
+        validity: VALIDITY,
+        status: Status::Trusted,
+        vouched_by: development::SIGNER.into(),
+    })
+}
+
+fn broken(error: &dyn core::fmt::Display) -> Failure {
+    Failure::new(ExitCode::Internal, format!("the keep image in this command cannot be measured: {error}"))
+}

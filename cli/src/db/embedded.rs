@@ -22,18 +22,20 @@ const VALIDITY: Validity = Validity { not_before: 1_767_225_600, not_after: 2_08
 ///
 /// Its id names the image: two builds are two things to speak of, and none is the other's older version.
 pub(super) fn bundle() -> Result<Vec<u8>, Failure> {
-    let snp = (1..=MAX_VCPUS).map(|vcpus| (vcpus, Simulated::Snp(SnpProfile::KEEP)));
-    let measured = snp.chain([(1, Simulated::Tdx), (1, Simulated::Sgx)]).map(|(vcpus, tee)| {
-        // How much memory a Keep has is not measured.
-        let launch = Launch::KeepSimulated { memory: crate::run::DEFAULT_MEMORY, tee };
-        measure(&Request { image: IMAGE, vcpus, launch }).map_err(|error| broken(&error))
-    });
-    let measured = measured.collect::<Result<Vec<_>, _>>()?;
-    let image = measured.first().map(|first| first.image_sha256.to_string()).unwrap_or_default();
-    let values = measured.iter().map(value).collect::<Result<_, _>>()?;
-    let bundle =
-        Bundle { id: format!("holdfast/keep-image/{image}"), version: 1, validity: VALIDITY, values };
+    let tdx = measured(1, Simulated::Tdx)?;
+    let mut values = vec![value(&tdx)?, value(&measured(1, Simulated::Sgx)?)?];
+    for vcpus in 1..=MAX_VCPUS {
+        values.push(value(&measured(vcpus, Simulated::Snp(SnpProfile::KEEP))?)?);
+    }
+    let id = format!("holdfast/keep-image/{}", tdx.image_sha256);
+    let bundle = Bundle { id, version: 1, validity: VALIDITY, values };
     development::sign(&bundle).map_err(failed)
+}
+
+fn measured(vcpus: u32, tee: Simulated) -> Result<Measurement, Failure> {
+    // How much memory a Keep has is not measured.
+    let launch = Launch::KeepSimulated { memory: crate::run::DEFAULT_MEMORY, tee };
+    measure(&Request { image: IMAGE, vcpus, launch }).map_err(|error| broken(&error))
 }
 
 fn value(measured: &Measurement) -> Result<ReferenceValue, Failure> {
